@@ -1,0 +1,34 @@
+//! Where things are inside the container.
+
+/// Configuration, read-only for the agent.
+pub const CONFIG_DIR: &str = "/etc/agent";
+/// The [`AgentConfig`](crate::AgentConfig) as JSON.
+pub const CONFIG: &str = "/etc/agent/agent.json";
+/// The mission, Markdown.
+pub const MISSION: &str = "/etc/agent/mission.md";
+/// The certificate authority of the chat server, PEM.
+pub const CA: &str = "/etc/agent/ca.pem";
+/// The parts of the personality, Markdown, in the order of their names.
+pub const PERSONALITY_DIR: &str = "/etc/agent/personality";
+/// Written last by a delivery; holds its generation.
+pub const COMPLETE: &str = "/etc/agent/.complete";
+/// Secrets, memory only.
+pub const SECRETS_DIR: &str = "/run/secrets";
+/// The OAuth token of Claude Code.
+pub const OAUTH_TOKEN: &str = "/run/secrets/oauth-token";
+/// The API key of Claude Code.
+pub const API_KEY: &str = "/run/secrets/api-key";
+/// The agent's private key, PKCS#8 PEM.
+pub const IDENTITY: &str = "/run/secrets/identity";
+/// State and control socket, memory only.
+pub const RUN_DIR: &str = "/run/agent";
+/// The [`State`](crate::State) as JSON, replaced atomically.
+pub const STATE: &str = "/run/agent/state.json";
+/// The supervisor's unix stream socket.
+pub const CONTROL_SOCKET: &str = "/run/agent/control.sock";
+/// The home directory, one volume.
+pub const HOME: &str = "/home/agent";
+/// The agent's working directory.
+pub const WORKSPACE: &str = "/home/agent/workspace";
+/// Inbox, session ledger and transcript.
+pub const AGENTCHAT_DIR: &str = "/home/agent/.agentchat";
