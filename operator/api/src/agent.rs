@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::Condition};
+use k8s_openapi::apimachinery::pkg::{
+    api::resource::Quantity, apis::meta::v1::Condition, util::intstr::IntOrString,
+};
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -164,7 +166,7 @@ pub enum IdentityKind {
 }
 
 /// Where and as whom the agent talks.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Chat {
     /// Name shown to others; default: the Agent's name, dots as hyphens, cut at 32.
@@ -181,6 +183,17 @@ pub struct Chat {
     /// How the agent proves who it is.
     #[serde(default)]
     pub identity: IdentityKind,
+}
+
+impl Default for Chat {
+    fn default() -> Self {
+        Self {
+            display_name: None,
+            server_ref: None,
+            channels: default_channels(),
+            identity: IdentityKind::default(),
+        }
+    }
 }
 
 fn default_channels() -> Vec<String> {
@@ -214,6 +227,7 @@ pub struct Credentials {
 pub struct Resources {
     /// Upper bounds: `cpu` (default 2), `memory` (default 4Gi), `pids` (default 256).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, IntOrString>")]
     pub limits: BTreeMap<String, Quantity>,
 }
 

@@ -32,7 +32,10 @@ pub fn condition(
             } else {
                 fresh.last_transition_time.clone()
             };
-            *old = Condition { last_transition_time: since, ..fresh };
+            *old = Condition {
+                last_transition_time: since,
+                ..fresh
+            };
         }
         None => conditions.push(fresh),
     }
@@ -40,7 +43,9 @@ pub fn condition(
 
 /// Whether the condition `type_` is there and `True`.
 pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
-    conditions.iter().any(|c| c.type_ == type_ && c.status == "True")
+    conditions
+        .iter()
+        .any(|c| c.type_ == type_ && c.status == "True")
 }
 
 #[cfg(test)]
@@ -51,12 +56,27 @@ mod tests {
     fn the_transition_time_moves_only_with_the_status() {
         let at = |s| Timestamp::from_second(s).unwrap();
         let mut conditions = vec![];
-        condition(&mut conditions, ("Ready", Some(false)), ("Starting", ""), (Some(1), at(1)));
-        condition(&mut conditions, ("Ready", Some(false)), ("Waiting", "x"), (Some(2), at(2)));
+        condition(
+            &mut conditions,
+            ("Ready", Some(false)),
+            ("Starting", ""),
+            (Some(1), at(1)),
+        );
+        condition(
+            &mut conditions,
+            ("Ready", Some(false)),
+            ("Waiting", "x"),
+            (Some(2), at(2)),
+        );
         assert_eq!(conditions[0].last_transition_time, Time(at(1)));
         assert_eq!(conditions[0].reason, "Waiting");
         assert!(!is_true(&conditions, "Ready"));
-        condition(&mut conditions, ("Ready", Some(true)), ("Ready", ""), (Some(2), at(3)));
+        condition(
+            &mut conditions,
+            ("Ready", Some(true)),
+            ("Ready", ""),
+            (Some(2), at(3)),
+        );
         assert_eq!(conditions[0].last_transition_time, Time(at(3)));
         assert!(is_true(&conditions, "Ready"));
         assert_eq!(conditions.len(), 1);

@@ -10,10 +10,13 @@ use crate::{Agent, Node};
 /// # Errors
 /// When a definition can't be written as YAML, which would be a defect of the types.
 pub fn crds() -> Result<Vec<(&'static str, String)>, serde_json::Error> {
-    [("agents.agentchat.dev.yaml", Agent::crd()), ("nodes.agentchat.dev.yaml", Node::crd())]
-        .into_iter()
-        .map(|(file, crd)| Ok((file, yaml(&crd)?)))
-        .collect()
+    [
+        ("agents.agentchat.dev.yaml", Agent::crd()),
+        ("nodes.agentchat.dev.yaml", Node::crd()),
+    ]
+    .into_iter()
+    .map(|(file, crd)| Ok((file, yaml(&crd)?)))
+    .collect()
 }
 
 /// JSON is YAML; through JSON, so that the order of keys is stable.

@@ -18,7 +18,11 @@ pub fn parse_duration(text: &str) -> Result<u64, DurationError> {
     if !number.bytes().all(|b| b.is_ascii_digit()) {
         return Err(wrong());
     }
-    number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).ok_or_else(wrong)
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(unit))
+        .ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -30,7 +34,17 @@ mod tests {
         assert_eq!(parse_duration("90s"), Ok(90));
         assert_eq!(parse_duration("5m"), Ok(300));
         assert_eq!(parse_duration("2h"), Ok(7200));
-        for bad in ["", "s", "5", "5d", "-5s", "+5s", "1.5h", "99999999999999999999h", "5é"] {
+        for bad in [
+            "",
+            "s",
+            "5",
+            "5d",
+            "-5s",
+            "+5s",
+            "1.5h",
+            "99999999999999999999h",
+            "5é",
+        ] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }

@@ -52,10 +52,17 @@ pub fn volume_name(swarm: &str, namespace: &str, name: &str) -> String {
 
 /// Name of a swarm's network.
 pub fn network_name(swarm: &str) -> String {
-    if swarm == "default" { "agentchat".to_owned() } else { format!("agentchat_{swarm}") }
+    if swarm == "default" {
+        "agentchat".to_owned()
+    } else {
+        format!("agentchat_{swarm}")
+    }
 }
 
 /// Chat name of an agent that was given none: its name, dots as hyphens, cut at 32.
 pub fn default_display_name(name: &str) -> String {
-    name.chars().map(|c| if c == '.' { '-' } else { c }).take(32).collect()
+    name.chars()
+        .map(|c| if c == '.' { '-' } else { c })
+        .take(32)
+        .collect()
 }

@@ -65,7 +65,7 @@ pub struct Machine {
 pub struct LocalMachine {}
 
 /// The chat server of a Node of role Server.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ServerSpec {
     /// TCP port.
@@ -83,6 +83,17 @@ pub struct ServerSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub advertise: Vec<String>,
+}
+
+impl Default for ServerSpec {
+    fn default() -> Self {
+        Self {
+            port: default_port(),
+            profile: ServerProfile::default(),
+            channels: vec![],
+            advertise: vec![],
+        }
+    }
 }
 
 fn default_port() -> u16 {

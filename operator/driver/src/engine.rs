@@ -140,7 +140,9 @@ pub enum EngineError {
         reason: String,
     },
     /// The image is not on the engine.
-    #[error("image {0} is not on the engine; build it with `cargo xtask image` or load it with `podman load`")]
+    #[error(
+        "image {0} is not on the engine; build it with `cargo xtask image` or load it with `podman load`"
+    )]
     ImageNotFound(String),
     /// The container does not exist.
     #[error("container {0} does not exist")]
@@ -173,9 +175,12 @@ pub trait Engine: Send + Sync + 'static {
     /// Asks the engine who it is; also the liveness probe.
     fn info(&self) -> BoxFuture<'_, Result<EngineInfo, EngineError>>;
     /// Whether the image is present; its id (digest) if so.
-    fn image_id<'a>(&'a self, image: &'a str) -> BoxFuture<'a, Result<Option<String>, EngineError>>;
+    fn image_id<'a>(&'a self, image: &'a str)
+    -> BoxFuture<'a, Result<Option<String>, EngineError>>;
     /// Makes the swarm's bridge network if it is absent.
     fn ensure_network<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), EngineError>>;
+    /// Removes the swarm's network; absent is fine.
+    fn remove_network<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), EngineError>>;
     /// Makes a labelled volume if it is absent.
     fn ensure_volume<'a>(
         &'a self,
@@ -191,13 +196,24 @@ pub trait Engine: Send + Sync + 'static {
     /// Starts a container.
     fn start<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), EngineError>>;
     /// Stops a container: SIGTERM, then SIGKILL after the seconds given.
-    fn stop<'a>(&'a self, id: &'a str, timeout_seconds: u32) -> BoxFuture<'a, Result<(), EngineError>>;
+    fn stop<'a>(
+        &'a self,
+        id: &'a str,
+        timeout_seconds: u32,
+    ) -> BoxFuture<'a, Result<(), EngineError>>;
     /// Removes a container, running or not.
     fn remove<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), EngineError>>;
     /// Hands configuration and secrets to `agent-supervisor receive` in the running container.
-    fn deliver<'a>(&'a self, id: &'a str, delivery: &'a Delivery) -> BoxFuture<'a, Result<(), EngineError>>;
+    fn deliver<'a>(
+        &'a self,
+        id: &'a str,
+        delivery: &'a Delivery,
+    ) -> BoxFuture<'a, Result<(), EngineError>>;
     /// Follows the states that the supervisor reports; ends when the container does. Untrusted, for display only.
-    fn report<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<BoxStream<'static, State>, EngineError>>;
+    fn report<'a>(
+        &'a self,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<BoxStream<'static, State>, EngineError>>;
     /// Output of the container's PID 1, oldest first; `tail` lines at most, then live ones if `follow`.
     fn logs<'a>(
         &'a self,

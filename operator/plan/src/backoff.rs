@@ -12,7 +12,11 @@ pub fn restart_delay_seconds(consecutive: u32, ran_for_seconds: i64) -> i64 {
     if ran_for_seconds >= STABLE_SECONDS || consecutive == 0 {
         return 0;
     }
-    5_i64.checked_shl(consecutive - 1).filter(|d| *d > 0).unwrap_or(MAX_SECONDS).min(MAX_SECONDS)
+    5_i64
+        .checked_shl(consecutive - 1)
+        .filter(|d| *d > 0)
+        .unwrap_or(MAX_SECONDS)
+        .min(MAX_SECONDS)
 }
 
 #[cfg(test)]

@@ -10,4 +10,6 @@ mod backoff;
 mod planner;
 
 pub use backoff::restart_delay_seconds;
-pub use planner::{Action, Desired, Observed, ObservedContainer, ObservedPhase, Plan, Verdict, plan};
+pub use planner::{
+    Action, Desired, Observed, ObservedContainer, ObservedPhase, Plan, Verdict, plan,
+};

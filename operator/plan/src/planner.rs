@@ -122,7 +122,10 @@ pub struct Plan {
 #[must_use]
 pub fn plan(desired: &Desired, observed: &Observed, now: i64) -> Plan {
     let Observed::Known(containers) = observed else {
-        return Plan { actions: vec![], verdict: Verdict::Unknown };
+        return Plan {
+            actions: vec![],
+            verdict: Verdict::Unknown,
+        };
     };
     if desired.deleted {
         return remove_all(containers.iter());
@@ -156,7 +159,11 @@ fn remove_all<'a>(containers: impl Iterator<Item = &'a ObservedContainer>) -> Pl
         }
         actions.push(Action::Remove { id: c.id.clone() });
     }
-    let verdict = if actions.is_empty() { Verdict::Stopped } else { Verdict::Converging };
+    let verdict = if actions.is_empty() {
+        Verdict::Stopped
+    } else {
+        Verdict::Converging
+    };
     Plan { actions, verdict }
 }
 
@@ -177,7 +184,13 @@ fn run(desired: &Desired, c: &ObservedContainer, now: i64) -> (Vec<Action>, Verd
         }
         ObservedPhase::Running => (vec![Action::Deliver { id }], Verdict::Converging),
         ObservedPhase::Created => (
-            vec![Action::Start { id: id.clone(), again: false }, Action::Deliver { id }],
+            vec![
+                Action::Start {
+                    id: id.clone(),
+                    again: false,
+                },
+                Action::Deliver { id },
+            ],
             Verdict::Converging,
         ),
         ObservedPhase::Other => (vec![], Verdict::Converging),
@@ -190,7 +203,13 @@ fn run(desired: &Desired, c: &ObservedContainer, now: i64) -> (Vec<Action>, Verd
                 if now < until {
                     return (vec![], Verdict::BackingOff { until });
                 }
-                let actions = vec![Action::Start { id: id.clone(), again: true }, Action::Deliver { id }];
+                let actions = vec![
+                    Action::Start {
+                        id: id.clone(),
+                        again: true,
+                    },
+                    Action::Deliver { id },
+                ];
                 (actions, Verdict::Converging)
             }
         },
@@ -241,16 +260,35 @@ mod tests {
     #[test]
     fn unknown_is_not_absent() {
         for deleted in [false, true] {
-            let plan = plan(&Desired { deleted, ..desired() }, &Observed::Unknown, 0);
-            assert_eq!(plan, Plan { actions: vec![], verdict: Verdict::Unknown });
+            let plan = plan(
+                &Desired {
+                    deleted,
+                    ..desired()
+                },
+                &Observed::Unknown,
+                0,
+            );
+            assert_eq!(
+                plan,
+                Plan {
+                    actions: vec![],
+                    verdict: Verdict::Unknown
+                }
+            );
         }
     }
 
     #[test]
     fn a_changed_spec_replaces_the_container() {
-        let old = ObservedContainer { spec_hash: "x".into(), ..container("a", ObservedPhase::Running) };
+        let old = ObservedContainer {
+            spec_hash: "x".into(),
+            ..container("a", ObservedPhase::Running)
+        };
         let plan = plan(&desired(), &Observed::Known(vec![old]), 0);
-        let (stop, remove) = (Action::Stop { id: "a".into() }, Action::Remove { id: "a".into() });
+        let (stop, remove) = (
+            Action::Stop { id: "a".into() },
+            Action::Remove { id: "a".into() },
+        );
         assert_eq!(plan.actions, [stop, remove, Action::Create]);
     }
 
@@ -259,16 +297,34 @@ mod tests {
         let mut c = container("a", ObservedPhase::Exited);
         (c.exit_code, c.finished_at) = (Some(137), Some(10));
         let again = plan(&desired(), &Observed::Known(vec![c.clone()]), 10);
-        assert_eq!(again.actions[0], Action::Start { id: "a".into(), again: true });
+        assert_eq!(
+            again.actions[0],
+            Action::Start {
+                id: "a".into(),
+                again: true
+            }
+        );
         let wait = plan(
-            &Desired { consecutive_restarts: 2, ..desired() },
+            &Desired {
+                consecutive_restarts: 2,
+                ..desired()
+            },
             &Observed::Known(vec![c.clone()]),
             11,
         );
-        assert_eq!(wait, Plan { actions: vec![], verdict: Verdict::BackingOff { until: 20 } });
+        assert_eq!(
+            wait,
+            Plan {
+                actions: vec![],
+                verdict: Verdict::BackingOff { until: 20 }
+            }
+        );
         c.exit_code = Some(12);
         let ended = plan(&desired(), &Observed::Known(vec![c]), 1000);
-        assert_eq!(ended.verdict, Verdict::Ended(TerminationReason::BudgetExhausted));
+        assert_eq!(
+            ended.verdict,
+            Verdict::Ended(TerminationReason::BudgetExhausted)
+        );
         assert!(ended.actions.is_empty());
     }
 
