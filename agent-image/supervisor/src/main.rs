@@ -1,2 +1,92 @@
-//! Placeholder.
-fn main() {}
+//! PID 1 of an agent container.
+
+mod backoff;
+mod complete;
+mod control;
+mod healthcheck;
+mod layout;
+mod orphans;
+mod receive;
+mod report;
+mod signals;
+mod state;
+mod supervise;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use agentchat_contract::exit;
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::layout::Layout;
+
+/// Starts the agent of this container, restarts it, stops it, and says how it does.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: Run,
+    /// Directory that all paths are below; for tests.
+    #[arg(
+        long,
+        env = "AGENT_ROOT",
+        hide = true,
+        global = true,
+        default_value = "/"
+    )]
+    root: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the agent; the default.
+    Run(Run),
+    /// Takes configuration and secrets from standard input.
+    Receive,
+    /// Prints the state, one JSON line.
+    Report {
+        /// Goes on with a line for each change.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Succeeds while the supervisor is alive.
+    Healthcheck,
+}
+
+#[derive(Args)]
+struct Run {
+    /// The agent's name.
+    name: Option<String>,
+    /// The program to run; for tests.
+    #[arg(long, hide = true, default_value = "agent-runner")]
+    runner: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::try_from_env("AGENT_LOG").unwrap_or_else(|_| EnvFilter::new("info")),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    let layout = Layout::new(cli.root);
+    let result = match cli.command {
+        Some(Command::Receive) => receive::receive(&layout, std::io::stdin().lock()),
+        Some(Command::Report { follow }) => report::report(&layout, follow),
+        Some(Command::Healthcheck) => healthcheck::healthcheck(&layout),
+        Some(Command::Run(run)) => supervise::run(layout, run.name, run.runner),
+        None => supervise::run(layout, cli.run.name, cli.run.runner),
+    };
+    match result {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::from(u8::try_from(exit::ERROR).unwrap_or(1))
+        }
+    }
+}
