@@ -1,0 +1,113 @@
+//! Frames: total parsing of what comes in, building of what goes out.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+
+/// The most UTF-16 units of a message's content.
+const CONTENT: usize = 2_097_152;
+
+/// A refusal: protocol's code and a text for people.
+pub type Refusal = (&'static str, String);
+
+/// A frame's type and fields; anything else is refused.
+pub fn parse(text: &str) -> Result<(String, Map<String, Value>), Refusal> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(fields)) => match fields.get("type").and_then(Value::as_str) {
+            Some(type_) => Ok((type_.to_owned(), fields)),
+            None => Err(invalid("the frame has no type")),
+        },
+        Ok(_) => Err(invalid("the frame has no type")),
+        Err(error) => Err(invalid(&format!("the frame is not JSON: {error}"))),
+    }
+}
+
+/// `INVALID_MSG` with a text.
+pub fn invalid(text: &str) -> Refusal {
+    ("INVALID_MSG", text.to_owned())
+}
+
+/// A string field.
+pub fn text<'a>(fields: &'a Map<String, Value>, key: &str) -> Result<&'a str, Refusal> {
+    let wrong = || invalid(&format!("{key} is missing or not a string"));
+    fields.get(key).and_then(Value::as_str).ok_or_else(wrong)
+}
+
+/// A channel field: `#` and 1 to 31 of letters, digits, `_` and `-`.
+pub fn channel(fields: &Map<String, Value>) -> Result<&str, Refusal> {
+    let name = text(fields, "channel")?;
+    let good = name.strip_prefix('#').is_some_and(|rest| is_name(rest, 31));
+    if good {
+        Ok(name)
+    } else {
+        Err(invalid("channel must be # and 1 to 31 of a-z A-Z 0-9 _ -"))
+    }
+}
+
+/// A name of at most `max` letters, digits, `_` and `-`.
+pub fn is_name(text: &str, max: usize) -> bool {
+    let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    (1..=max).contains(&text.len()) && text.bytes().all(good)
+}
+
+/// The content of a message.
+pub fn content(fields: &Map<String, Value>) -> Result<&str, Refusal> {
+    let content = text(fields, "content")?;
+    if content.encode_utf16().count() > CONTENT {
+        return Err(invalid("content is longer than 2097152 characters"));
+    }
+    Ok(content)
+}
+
+/// A frame of the server: type and time first.
+pub fn make(type_: &str, fields: Value) -> Value {
+    let mut frame = json!({"type": type_, "ts": now_ms()});
+    if let (Some(frame), Value::Object(fields)) = (frame.as_object_mut(), fields) {
+        frame.extend(fields);
+    }
+    frame
+}
+
+/// Unix time in milliseconds.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since
+        .ok()
+        .and_then(|d| i64::try_from(d.as_millis()).ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anything_but_an_object_with_a_type_is_refused() {
+        for bad in [
+            "null",
+            "1",
+            "[]",
+            "\"x\"",
+            "{}",
+            "{\"type\":1}",
+            "{",
+            "",
+            "{\"type\":null}",
+        ] {
+            assert_eq!(parse(bad).unwrap_err().0, "INVALID_MSG", "{bad}");
+        }
+        assert_eq!(parse("{\"type\":\"PING\"}").unwrap().0, "PING");
+    }
+
+    #[test]
+    fn channels_have_their_alphabet() {
+        let check = |name: &str| {
+            let (_, fields) = parse(&json!({"type": "JOIN", "channel": name}).to_string()).unwrap();
+            channel(&fields).is_ok()
+        };
+        assert!(check("#general") && check("#A_b-9"));
+        for bad in ["general", "#", "#ä", "# a", &format!("#{}", "a".repeat(32))] {
+            assert!(!check(bad), "{bad}");
+        }
+    }
+}
