@@ -1,0 +1,9 @@
+//! The operator's own connection to each chat server: it approves keys and keeps channels.
+
+mod access;
+mod identity;
+mod session;
+
+pub use access::ServerAccess;
+pub use identity::ensure_identity;
+pub use session::ChatServers;
