@@ -1,0 +1,182 @@
+//! Claude Code's structured output, one JSON event a line. Total: what is not known is passed over.
+
+use serde_json::Value;
+
+/// What an event means to the runner.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A session stands.
+    Init {
+        /// Its id.
+        session: String,
+        /// Whether the chat tools are there.
+        chat_tools: bool,
+    },
+    /// The model has said something.
+    Assistant {
+        /// Id of the model's message; several events may carry one.
+        message: String,
+        /// The tool it calls, if any.
+        tool: Option<String>,
+    },
+    /// A tool has answered.
+    ToolResult,
+    /// A turn has ended.
+    Result {
+        /// Whether it failed.
+        error: Option<Failure>,
+        /// Cost of this process so far, US dollars.
+        cost_usd: f64,
+        /// Tokens sent in this turn, cached ones included.
+        tokens_in: u64,
+        /// Tokens received in this turn.
+        tokens_out: u64,
+    },
+}
+
+/// Why a turn failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The model refused the credential (401, 403), or there is none.
+    Authentication,
+    /// The quota is exhausted (429).
+    Quota,
+    /// Anything else.
+    Other,
+}
+
+/// Reads one line.
+pub fn parse(line: &str) -> Option<Event> {
+    let value: Value = serde_json::from_str(line).ok()?;
+    match (value["type"].as_str()?, value["subtype"].as_str()) {
+        ("system", Some("init")) => Some(Event::Init {
+            session: value["session_id"].as_str()?.to_owned(),
+            chat_tools: value["mcp_servers"].as_array().is_some_and(|servers| {
+                servers
+                    .iter()
+                    .any(|s| s["name"] == "agentchat" && s["status"] == "connected")
+            }),
+        }),
+        ("assistant", _) => {
+            let message = &value["message"];
+            let calls = message["content"].as_array()?.iter().rev();
+            let tool = calls
+                .filter(|c| c["type"] == "tool_use")
+                .find_map(|c| c["name"].as_str());
+            Some(Event::Assistant {
+                message: message["id"].as_str()?.to_owned(),
+                tool: tool.map(str::to_owned),
+            })
+        }
+        ("user", _) => Some(Event::ToolResult),
+        ("result", _) => {
+            let usage = |key: &str| value["usage"][key].as_u64().unwrap_or(0);
+            let sent = [
+                "input_tokens",
+                "cache_read_input_tokens",
+                "cache_creation_input_tokens",
+            ];
+            Some(Event::Result {
+                error: (value["is_error"] == true).then(|| failure(&value)),
+                cost_usd: value["total_cost_usd"].as_f64().unwrap_or(0.0),
+                tokens_in: sent.iter().map(|key| usage(key)).sum(),
+                tokens_out: usage("output_tokens"),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// By the status of the model's answer where Claude Code gives one. It gives none when there is no
+/// credential at all: then it has not called the model, and has spent no time there.
+fn failure(value: &Value) -> Failure {
+    match value["api_error_status"].as_u64() {
+        Some(401 | 403) => Failure::Authentication,
+        Some(429) => Failure::Quota,
+        Some(_) => Failure::Other,
+        None if value["duration_api_ms"] == 0 && value["num_turns"] == 1 => Failure::Authentication,
+        None => Failure::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_the_events_that_matter() {
+        let init = r#"{"type":"system","subtype":"init","session_id":"s","mcp_servers":[{"name":"agentchat","status":"connected"}]}"#;
+        assert_eq!(
+            parse(init),
+            Some(Event::Init {
+                session: "s".into(),
+                chat_tools: true
+            })
+        );
+        let pending = init.replace("connected", "pending");
+        assert_eq!(
+            parse(&pending),
+            Some(Event::Init {
+                session: "s".into(),
+                chat_tools: false
+            })
+        );
+        let call = r#"{"type":"assistant","message":{"id":"m","content":[{"type":"text"},{"type":"tool_use","name":"t"}]}}"#;
+        let tool = Some("t".to_owned());
+        assert_eq!(
+            parse(call),
+            Some(Event::Assistant {
+                message: "m".into(),
+                tool
+            })
+        );
+        let result = r#"{"type":"result","subtype":"success","is_error":false,"total_cost_usd":0.5,"usage":{"input_tokens":1,"cache_read_input_tokens":2,"output_tokens":3}}"#;
+        let expected = Event::Result {
+            error: None,
+            cost_usd: 0.5,
+            tokens_in: 3,
+            tokens_out: 3,
+        };
+        assert_eq!(parse(result), Some(expected));
+    }
+
+    #[test]
+    fn a_failure_has_its_kind_whatever_the_subtype_says() {
+        let of = |rest: &str| match parse(&format!(
+            r#"{{"type":"result","subtype":"success","is_error":true{rest}}}"#
+        )) {
+            Some(Event::Result { error, .. }) => error,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            of(r#","api_error_status":401"#),
+            Some(Failure::Authentication)
+        );
+        assert_eq!(of(r#","api_error_status":429"#), Some(Failure::Quota));
+        assert_eq!(of(r#","api_error_status":529"#), Some(Failure::Other));
+        assert_eq!(
+            of(r#","duration_api_ms":0,"num_turns":1"#),
+            Some(Failure::Authentication)
+        );
+        assert_eq!(
+            of(r#","duration_api_ms":9,"num_turns":1"#),
+            Some(Failure::Other)
+        );
+    }
+
+    #[test]
+    fn anything_else_is_passed_over() {
+        for line in [
+            "",
+            "{",
+            "null",
+            "[]",
+            "{}",
+            r#"{"type":1}"#,
+            r#"{"type":"assistant"}"#,
+            r#"{"type":"x"}"#,
+        ] {
+            assert_eq!(parse(line), None, "{line}");
+        }
+    }
+}
