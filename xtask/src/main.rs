@@ -1,2 +1,60 @@
-//! Placeholder.
-fn main() {}
+//! Developer commands: `cargo xtask setup|build|test|codegen`.
+#![expect(
+    clippy::print_stdout,
+    reason = "a command line tool reports on standard output"
+)]
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+mod build;
+mod checksum;
+mod codegen;
+mod command;
+mod engine;
+mod paths;
+mod setup;
+mod test;
+mod versions;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Set up, build and test this project")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what is missing on this machine
+    Setup {
+        /// Go on without asking
+        #[arg(long)]
+        yes: bool,
+        /// Only say what is missing; fails when something is
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build the programs of the host and of the agent image
+    Build,
+    /// Check formats and lints, and run every test; the last line is the count
+    Test,
+    /// Write the generated manifests
+    Codegen {
+        /// Only compare; fails when a file is out of date
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> Result<ExitCode> {
+    match Cli::parse().task {
+        Task::Setup { yes, check } => setup::run(yes, check)?,
+        Task::Build => build::all()?,
+        Task::Test => return test::run(),
+        Task::Codegen { check } => codegen::run(check)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

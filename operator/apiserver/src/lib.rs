@@ -1,1 +1,1 @@
-//! Placeholder.
+//! The embedded Kubernetes-style API server. Empty: it comes with its first real part.

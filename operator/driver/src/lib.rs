@@ -3,5 +3,6 @@
 mod engine;
 
 pub use engine::{
-    Container, ContainerEvent, ContainerPhase, ContainerSpec, Engine, EngineError, EngineInfo, labels,
+    Container, ContainerEvent, ContainerPhase, ContainerSpec, Engine, EngineError, EngineInfo,
+    labels,
 };
