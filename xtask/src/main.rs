@@ -49,8 +49,15 @@ enum Task {
     },
 }
 
-fn main() -> Result<ExitCode> {
-    match Cli::parse().task {
+fn main() -> ExitCode {
+    run(Cli::parse().task).unwrap_or_else(|error| {
+        println!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    match task {
         Task::Setup { yes, check } => setup::run(yes, check)?,
         Task::Build => build::all()?,
         Task::Test => return test::run(),
