@@ -41,10 +41,6 @@ impl Engine {
 
     /// The tests': storage below the build folder, sockets below the runtime folder, where paths
     /// are short enough for a socket's name.
-    #[expect(
-        dead_code,
-        reason = "for the end-to-end tests, which come with `agentctl up`"
-    )]
     pub fn tests() -> Self {
         let storage = paths::target().join("e2e/engine");
         let hash = digest::digest(&digest::SHA256, storage.as_os_str().as_encoded_bytes());
@@ -104,10 +100,6 @@ impl Engine {
     }
 
     /// Removes every container, then ends the service. Images stay.
-    #[expect(
-        dead_code,
-        reason = "for the end-to-end tests, which come with `agentctl up`"
-    )]
     pub fn stop(&self) -> Result<()> {
         let Ok(text) = fs::read_to_string(self.pid_file()) else {
             return Ok(());
@@ -125,6 +117,10 @@ impl Engine {
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         if name.trim() == "podman" {
             kill(Pid::from_raw(pid), Signal::SIGTERM)?;
+            let deadline = Instant::now() + START;
+            while lives(pid) && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(20));
+            }
         }
         fs::remove_file(self.pid_file())?;
         Ok(())
@@ -164,6 +160,14 @@ impl Engine {
         }
         Ok(command)
     }
+}
+
+/// Whether a process runs; one that has ended and waits for its parent does not.
+fn lives(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ")
+        .next()
+        .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }
 
 /// Whether systemd runs this machine.

@@ -1,9 +1,10 @@
-//! Developer commands: `cargo xtask setup|build|test|codegen`.
+//! Developer commands: `cargo xtask setup|build|image|test|codegen`.
 #![expect(
     clippy::print_stdout,
     reason = "a command line tool reports on standard output"
 )]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -14,6 +15,7 @@ mod checksum;
 mod codegen;
 mod command;
 mod engine;
+mod image;
 mod paths;
 mod setup;
 mod test;
@@ -39,6 +41,12 @@ enum Task {
     },
     /// Build the programs of the host and of the agent image
     Build,
+    /// Build the agent image in an engine and print its tag
+    Image {
+        /// The engine's API socket; the machine's Podman socket when left out
+        #[arg(long)]
+        socket: Option<PathBuf>,
+    },
     /// Check formats and lints, and run every test; the last line is the count
     Test,
     /// Write the generated manifests
@@ -60,6 +68,13 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Setup { yes, check } => setup::run(yes, check)?,
         Task::Build => build::all()?,
+        Task::Image { socket } => {
+            build::guest()?;
+            println!(
+                "{}",
+                image::build(&socket.unwrap_or_else(paths::machine_socket))?
+            );
+        }
         Task::Test => return test::run(),
         Task::Codegen { check } => codegen::run(check)?,
     }
