@@ -1,1 +1,3 @@
-//! End-to-end tests live in `tests/`.
+//! What the end-to-end tests and a quickstart without credentials use; the tests live in `tests/`.
+
+pub mod scripted;
