@@ -5,6 +5,7 @@
 //! to a file: a service that is started again must find the mounts of containers that still run.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -73,7 +74,7 @@ impl Engine {
         if self.socket.exists() {
             fs::remove_file(&self.socket)?;
         }
-        let log_path = self.state.join("agentchat-service.log");
+        let log_path = self.log_file();
         let log = File::create(&log_path)?;
         let mut service = self.podman(true)?;
         service.args(["system", "service", "--time=0"]);
@@ -124,6 +125,31 @@ impl Engine {
         }
         fs::remove_file(self.pid_file())?;
         Ok(())
+    }
+
+    /// Ends a service that we started and that has no container left, with everything it left behind.
+    pub fn stop_if_idle(&self) -> Result<()> {
+        if !self.pid_file().exists() {
+            return Ok(());
+        }
+        let listed = self
+            .podman(false)?
+            .args(["ps", "--all", "--quiet"])
+            .output()?;
+        if !listed.status.success() || !listed.stdout.is_empty() {
+            return Ok(());
+        }
+        self.stop()?;
+        for file in [self.socket.clone(), self.log_file()] {
+            if file.exists() {
+                fs::remove_file(file)?;
+            }
+        }
+        unpin_namespace()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.state.join("agentchat-service.log")
     }
 
     fn pid_file(&self) -> PathBuf {
@@ -209,4 +235,23 @@ fn pinned_namespace() -> Result<PathBuf> {
         .args(["--propagation", "private"]);
     command::run(unshare.args(["umount", "/sys/fs/cgroup/unified"]))?;
     Ok(pin)
+}
+
+/// Undoes [`pinned_namespace`], unless a process still lives in it.
+fn unpin_namespace() -> Result<()> {
+    let dir = Path::new("/run/podman-ns");
+    let pin = dir.join("mnt");
+    if !mounted(&pin) {
+        return Ok(());
+    }
+    let pinned = fs::metadata(&pin)?.ino();
+    for process in fs::read_dir("/proc")? {
+        let namespace = fs::metadata(process?.path().join("ns/mnt"));
+        if namespace.is_ok_and(|namespace| namespace.ino() == pinned) {
+            return Ok(());
+        }
+    }
+    command::run(Command::new("umount").arg(&pin))?;
+    command::run(Command::new("umount").arg(dir))?;
+    fs::remove_dir_all(dir).context("cannot remove the folder of the mount namespace")
 }

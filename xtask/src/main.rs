@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask setup|build|image|test|codegen`.
+//! Developer commands: `cargo xtask setup|build|image|up|down|test|codegen`.
 #![expect(
     clippy::print_stdout,
     reason = "a command line tool reports on standard output"
@@ -19,6 +19,7 @@ mod image;
 mod paths;
 mod setup;
 mod test;
+mod up;
 mod versions;
 
 #[derive(Parser)]
@@ -46,6 +47,24 @@ enum Task {
         /// The engine's API socket; the machine's Podman socket when left out
         #[arg(long)]
         socket: Option<PathBuf>,
+    },
+    /// Set up, build, and bring a swarm up with `agentctl up`
+    Up {
+        /// Set up without asking
+        #[arg(long)]
+        yes: bool,
+        /// The engine's API socket; the machine's Podman socket when left out
+        #[arg(long)]
+        socket: Option<PathBuf>,
+        /// Passed on to `agentctl up`; see `agentctl up --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+    /// Take the swarm down with `agentctl down`
+    Down {
+        /// Passed on to `agentctl down`; see `agentctl down --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
     },
     /// Check formats and lints, and run every test; the last line is the count
     Test,
@@ -75,6 +94,8 @@ fn run(task: Task) -> Result<ExitCode> {
                 image::build(&socket.unwrap_or_else(paths::machine_socket))?
             );
         }
+        Task::Up { yes, socket, rest } => match up::up(yes, socket, &rest)? {},
+        Task::Down { rest } => return up::down(&rest),
         Task::Test => return test::run(),
         Task::Codegen { check } => codegen::run(check)?,
     }

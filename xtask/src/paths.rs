@@ -18,6 +18,11 @@ pub fn tools() -> PathBuf {
     target().join("tools")
 }
 
+/// A program of the host, as the development profile builds it.
+pub fn host_program(name: &str) -> PathBuf {
+    target().join("debug").join(name)
+}
+
 /// Claude Code's native binary.
 pub fn claude() -> PathBuf {
     tools()
