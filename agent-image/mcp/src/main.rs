@@ -1,12 +1,99 @@
-//! `agentchat-mcp` is not part of this build yet: it says so instead of pretending to have worked.
+//! MCP server on standard input and output that gives an agent its chat tools.
+//!
+//! Started by Claude Code, ended by the end of its input. Connects by itself and stays connected; what is said
+//! meanwhile waits in an inbox on the agent's volume.
 
-use std::{io::Write, process::ExitCode};
+mod chat;
+mod inbox;
+mod layout;
+mod listen;
+mod report;
+mod settings;
+mod stdin;
+mod tools;
 
-fn main() -> ExitCode {
-    match writeln!(
-        std::io::stderr(),
-        "agentchat-mcp is not part of this build yet; nothing was done"
-    ) {
-        Ok(()) | Err(_) => ExitCode::FAILURE,
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use agentchat_contract::{ChatState, paths};
+use anyhow::Context;
+use clap::Parser;
+use rmcp::ServiceExt;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    chat::Chat, inbox::Inbox, layout::Layout, report::away, settings::Settings, stdin::Watched,
+    tools::Tools,
+};
+
+/// Gives an agent its chat tools, over MCP on standard input and output. Configuration is read from
+/// /etc/agent; AGENTCHAT_URL, AGENT_NAME and AGENTCHAT_SETTLE_MS override it.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Args {}
+
+/// How long the end may take.
+const END: Duration = Duration::from_secs(1);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("AGENT_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,agentchat_mcp=info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    let Args {} = Args::parse();
+    let layout = Layout::from_env();
+    let (state, seen) = watch::channel(away("Connecting", "still connecting"));
+    let reporter = tokio::spawn(report::keep(layout.path(paths::CONTROL_SOCKET), seen));
+    let code = match serve(&layout, state.clone()).await {
+        Ok(()) => {
+            state.send_replace(away("Stopped", "the agent's chat tools have ended"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            tracing::error!("{error:#}");
+            state.send_replace(away("ChatToolsFailed", &format!("{error:#}")));
+            ExitCode::FAILURE
+        }
+    };
+    drop(state);
+    if tokio::time::timeout(END, reporter).await.is_err() {
+        tracing::debug!("the supervisor did not take the last report");
     }
+    code
+}
+
+async fn serve(layout: &Layout, state: watch::Sender<ChatState>) -> anyhow::Result<()> {
+    let settings = Settings::load(layout)?;
+    let settle = settings.settle;
+    let folder = layout.path(paths::AGENTCHAT_DIR);
+    let inbox = Inbox::open(&folder)
+        .with_context(|| format!("the inbox in {} can't be used", folder.display()))?;
+    let inbox = Arc::new(inbox);
+    let chat = Chat::start(settings, inbox.clone(), state);
+    let gone = CancellationToken::new();
+    let tools = Tools {
+        chat: chat.clone(),
+        inbox,
+        settle,
+        gone: gone.clone(),
+    };
+    let running = tools.serve((Watched::new(gone), tokio::io::stdout())).await;
+    let ended = match running {
+        Ok(running) => running
+            .waiting()
+            .await
+            .map(drop)
+            .context("the MCP server failed"),
+        Err(error) => Err(error).context("no MCP client"),
+    };
+    // Also where it failed: the server then knows at once that the agent is away.
+    if tokio::time::timeout(END, chat.shutdown()).await.is_err() {
+        tracing::debug!("the connection did not end in time");
+    }
+    ended
 }

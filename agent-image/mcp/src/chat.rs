@@ -1,0 +1,206 @@
+//! The connection to the chat: comes back by itself, is in its channels, fills the inbox.
+
+mod joining;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use agentchat_client::{Channel, Client, ClientError, Event, Events, Options, Sent};
+use agentchat_contract::ChatState;
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::{inbox::Inbox, report::away, settings::Settings};
+
+/// How long a tool waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// A message that came too soon after the last is tried this often, with this pause.
+const TRIES: (u32, Duration) = (10, Duration::from_millis(300));
+/// The server's own notices come from here.
+const SERVER: &str = "@server";
+
+/// The connection.
+pub struct Chat {
+    client: Client,
+    url: String,
+    /// Channels to be in at all times.
+    configured: Vec<String>,
+    inbox: Arc<Inbox>,
+    rooms: Mutex<Rooms>,
+    state: watch::Sender<ChatState>,
+}
+
+/// Where the agent is, by this connection.
+#[derive(Default)]
+struct Rooms {
+    joined: BTreeSet<String>,
+    /// Channels that tools have asked for.
+    extra: BTreeSet<String>,
+    /// Ids by which this process was known; ephemeral ones change.
+    own: BTreeSet<String>,
+}
+
+impl Chat {
+    /// Starts to connect and returns at once. `state` says how it stands, at all times.
+    pub fn start(
+        settings: Settings,
+        inbox: Arc<Inbox>,
+        state: watch::Sender<ChatState>,
+    ) -> Arc<Self> {
+        let (client, events) = Client::start(Options {
+            url: settings.url.clone(),
+            ca_pem: settings.ca_pem,
+            name: settings.name,
+            identity: settings.identity,
+            // Joined here instead: a channel that is not there yet must be seen, and tried again.
+            channels: vec![],
+        });
+        let chat = Arc::new(Self {
+            client,
+            url: settings.url,
+            configured: settings.channels,
+            inbox,
+            rooms: Mutex::default(),
+            state,
+        });
+        tokio::spawn(chat.clone().follow(events));
+        chat
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, Rooms> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn follow(self: Arc<Self>, mut events: Events) {
+        // Its presence says that the connection stands; dropping it ends the joining.
+        let mut joining: Option<AbortOnDropHandle<()>> = None;
+        while let Some(event) = events.recv().await {
+            match event {
+                Event::Connected(welcome) => {
+                    if let Err(error) = self.inbox.connected(now_ms()) {
+                        tracing::error!(%error, "the inbox can't be written");
+                    }
+                    let mut rooms = self.rooms();
+                    rooms.joined.clear();
+                    rooms.own.insert(welcome.agent_id.clone());
+                    drop(rooms);
+                    // Apart from here: a join is answered only while events are taken.
+                    let task = self.clone().join_all(welcome.agent_id);
+                    joining = Some(AbortOnDropHandle::new(tokio::spawn(task)));
+                }
+                Event::Disconnected { reason } => {
+                    joining = None;
+                    self.rooms().joined.clear();
+                    tracing::info!(reason, "disconnected");
+                    self.state.send_replace(away("Disconnected", &reason));
+                }
+                // An error of a connection that stands belongs to a frame, not to the connection.
+                Event::Refused { code, message } if joining.is_some() => {
+                    tracing::warn!(code, message, "the chat server answered with an error");
+                }
+                Event::Refused { code, message } => {
+                    tracing::warn!(code, message, "the chat server refuses this agent");
+                    self.state.send_replace(away(&code, &message));
+                }
+                Event::Message(message) => {
+                    let own = self.rooms().own.contains(&message.from);
+                    if own || message.from == SERVER {
+                        continue;
+                    }
+                    if let Err(error) = self.inbox.add(message) {
+                        tracing::error!(%error, "the inbox can't be written");
+                    }
+                }
+                Event::AgentJoined { .. } | Event::AgentLeft { .. } => {}
+            }
+        }
+    }
+
+    /// The server's address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Channels to be in at all times.
+    pub fn configured(&self) -> &[String] {
+        &self.configured
+    }
+
+    /// Channels that the agent is in.
+    pub fn joined(&self) -> Vec<String> {
+        self.rooms().joined.iter().cloned().collect()
+    }
+
+    /// Waits for the connection, for a while; gives the agent's id.
+    pub async fn connected(&self) -> Result<String, ClientError> {
+        let late =
+            || ClientError::Disconnected(format!("no connection within {} s", PATIENCE.as_secs()));
+        let welcome = tokio::time::timeout(PATIENCE, self.client.connected()).await;
+        Ok(welcome.map_err(|_| late())??.agent_id)
+    }
+
+    /// Says something; returns once the server has it.
+    pub async fn say(
+        &self,
+        target: &str,
+        content: &str,
+        in_reply_to: Option<&str>,
+    ) -> Result<Sent, ClientError> {
+        self.connected().await?;
+        if target.starts_with('#') {
+            self.enter(target).await?;
+        }
+        let limited = |code: &str| code == "RATE_LIMITED";
+        let mut tries = 1;
+        loop {
+            match self.client.send(target, content, in_reply_to).await {
+                Err(ClientError::Server { code, .. }) if limited(&code) && tries < TRIES.0 => {
+                    tries += 1;
+                    tokio::time::sleep(TRIES.1).await;
+                }
+                Err(error @ ClientError::Server { .. }) => {
+                    // Perhaps it is in the channel no longer; the next try finds out.
+                    self.rooms().joined.remove(target);
+                    return Err(error);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Leaves a channel.
+    pub async fn leave(&self, channel: &str) -> Result<(), ClientError> {
+        self.client.leave(channel).await?;
+        let mut rooms = self.rooms();
+        rooms.joined.remove(channel);
+        rooms.extra.remove(channel);
+        Ok(())
+    }
+
+    /// The server's channels.
+    pub async fn channels(&self) -> Result<Vec<Channel>, ClientError> {
+        self.connected().await?;
+        self.client.list_channels().await
+    }
+
+    /// Says what the agent is up to.
+    pub async fn set_presence(&self, text: &str) -> Result<(), ClientError> {
+        self.connected().await?;
+        self.client.set_presence("online", Some(text)).await
+    }
+
+    /// Ends the connection.
+    pub async fn shutdown(&self) {
+        self.client.shutdown().await;
+    }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,101 @@
+//! Everything that comes from outside, checked once.
+
+use std::{env, fs, io, time::Duration};
+
+use agentchat_contract::{AgentConfig, paths};
+use agentchat_protocol::Identity;
+
+use crate::layout::Layout;
+
+/// How long messages that come together are waited for, unless `AGENTCHAT_SETTLE_MS` says otherwise.
+const SETTLE: Duration = Duration::from_millis(200);
+
+/// What the server needs to know.
+pub struct Settings {
+    /// `wss://host:port`.
+    pub url: String,
+    /// CA certificate of the chat server, PEM.
+    pub ca_pem: Option<String>,
+    /// Name that others see.
+    pub name: String,
+    /// Key to prove.
+    pub identity: Option<Identity>,
+    /// Channels to be in at all times.
+    pub channels: Vec<String>,
+    /// How long messages that come together are waited for.
+    pub settle: Duration,
+}
+
+/// Why the settings can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A file can't be read.
+    #[error("{path} can't be read")]
+    Read {
+        /// Its path.
+        path: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The configuration is not one.
+    #[error(
+        "{} is not a configuration; use one version of operator and image",
+        paths::CONFIG
+    )]
+    Config(#[source] serde_json::Error),
+    /// The key is not one.
+    #[error("{} is not a private key in PKCS#8 PEM", paths::IDENTITY)]
+    Identity(#[source] agentchat_protocol::IdentityError),
+    /// The key is missing.
+    #[error(
+        "{} is missing, and the agent is to have a key of its own",
+        paths::IDENTITY
+    )]
+    NoIdentity,
+    /// Nowhere to connect to.
+    #[error(
+        "no chat server is given; set AGENTCHAT_URL, or chat.url in {}",
+        paths::CONFIG
+    )]
+    NoServer,
+}
+
+impl Settings {
+    /// From `/etc/agent`, `/run/secrets` and the environment; the environment wins.
+    pub fn load(layout: &Layout) -> Result<Self, SettingsError> {
+        let read = |path: &'static str| match fs::read_to_string(layout.path(path)) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(SettingsError::Read { path, source }),
+        };
+        let config: AgentConfig = match read(paths::CONFIG)? {
+            Some(text) => serde_json::from_str(&text).map_err(SettingsError::Config)?,
+            None => AgentConfig::default(),
+        };
+        let identity = match read(paths::IDENTITY)? {
+            Some(pem) => Some(Identity::from_pkcs8_pem(&pem).map_err(SettingsError::Identity)?),
+            None if config.chat.persistent_identity => return Err(SettingsError::NoIdentity),
+            None => None,
+        };
+        let given = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let url = given("AGENTCHAT_URL").unwrap_or(config.chat.url);
+        if url.is_empty() {
+            return Err(SettingsError::NoServer);
+        }
+        let settle = given("AGENTCHAT_SETTLE_MS").and_then(|value| value.parse().ok());
+        let names = [
+            given("AGENT_NAME"),
+            Some(config.display_name),
+            Some(config.name),
+        ];
+        let name = names.into_iter().flatten().find(|name| !name.is_empty());
+        Ok(Self {
+            url,
+            ca_pem: read(paths::CA)?,
+            name: name.unwrap_or_else(|| "agent".to_owned()),
+            identity,
+            channels: config.chat.channels,
+            settle: settle.map_or(SETTLE, Duration::from_millis),
+        })
+    }
+}
