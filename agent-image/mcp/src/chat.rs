@@ -99,15 +99,25 @@ impl Chat {
                 }
                 // An error of a connection that stands belongs to a frame, not to the connection.
                 Event::Refused { code, message } if joining.is_some() => {
-                    tracing::warn!(code, message, "the chat server answered with an error");
+                    tracing::warn!(
+                        code,
+                        why = message,
+                        "the chat server answered with an error"
+                    );
                 }
                 Event::Refused { code, message } => {
-                    tracing::warn!(code, message, "the chat server refuses this agent");
+                    tracing::warn!(code, why = message, "the chat server refuses this agent");
                     self.state.send_replace(away(&code, &message));
                 }
                 Event::Message(message) => {
-                    let own = self.rooms().own.contains(&message.from);
-                    if own || message.from == SERVER {
+                    let rooms = self.rooms();
+                    let own = rooms.own.contains(&message.from) || message.from == SERVER;
+                    // Servers may put an agent into channels that are not its own.
+                    let elsewhere = message.to.starts_with('#')
+                        && !self.configured.contains(&message.to)
+                        && !rooms.extra.contains(&message.to);
+                    drop(rooms);
+                    if own || elsewhere {
                         continue;
                     }
                     if let Err(error) = self.inbox.add(message) {

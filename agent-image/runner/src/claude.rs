@@ -88,8 +88,12 @@ impl Claude {
         start: &Start,
     ) -> anyhow::Result<(Child, ChildStdin)> {
         let mcp_config = self.layout.path(paths::RUN_DIR).join("mcp.json");
+        let mut environment = json!({});
+        if let Some(root) = self.layout.unusual_root() {
+            environment["AGENT_ROOT"] = root.to_string_lossy().into();
+        }
         let server = json!({"mcpServers": {"agentchat": {"type": "stdio", "command": self.mcp,
-            "args": [], "alwaysLoad": true, "env": {}}}});
+            "args": [], "alwaysLoad": true, "env": environment}}});
         std::fs::write(&mcp_config, server.to_string())
             .with_context(|| format!("{} can't be written", mcp_config.display()))?;
         let credential = hand_over(&self.layout)?;

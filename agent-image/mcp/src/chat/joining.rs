@@ -31,7 +31,7 @@ impl Chat {
                         self.rooms().joined.insert(channel);
                     }
                     Err(ClientError::Server { code, message }) => {
-                        tracing::warn!(channel, code, message, "can't join");
+                        tracing::warn!(channel, code, why = message, "can't join");
                         if self.configured.contains(&channel) {
                             let text = format!("can't join {channel}: {message}");
                             refused.get_or_insert_with(|| away(&code, &text));
@@ -66,13 +66,23 @@ impl Chat {
         if self.rooms().joined.contains(channel) {
             return Ok(());
         }
-        self.client.join(channel).await?;
-        let mut rooms = self.rooms();
-        rooms.joined.insert(channel.to_owned());
-        if !self.configured.iter().any(|c| c == channel) {
-            rooms.extra.insert(channel.to_owned());
+        let configured = self.configured.iter().any(|c| c == channel);
+        if !configured {
+            // Before it is joined: its history follows the server's answer at once.
+            self.rooms().extra.insert(channel.to_owned());
         }
-        Ok(())
+        let joined = self.client.join(channel).await;
+        let mut rooms = self.rooms();
+        match &joined {
+            Ok(()) => {
+                rooms.joined.insert(channel.to_owned());
+            }
+            Err(ClientError::Server { .. }) => {
+                rooms.extra.remove(channel);
+            }
+            Err(ClientError::Disconnected(_) | ClientError::Closed) => {}
+        }
+        joined
     }
 
     /// For listening: joins what is not a matter of course. Without a connection it waits for the next.
@@ -81,10 +91,7 @@ impl Chat {
             return Ok(());
         }
         match self.enter(channel).await {
-            Err(ClientError::Disconnected(_)) => {
-                self.rooms().extra.insert(channel.to_owned());
-                Ok(())
-            }
+            Err(ClientError::Disconnected(_)) => Ok(()),
             other => other,
         }
     }

@@ -1,0 +1,17 @@
+//! The tools as Claude Code calls them: JSON-RPC over the real program's standard input and output, against
+//! the real chat server.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens"
+)]
+
+mod chat;
+mod process;
+mod stories;
+mod supervisor;
+
+use std::time::Duration;
+
+/// Longest wait for anything.
+pub const DEADLINE: Duration = Duration::from_secs(20);

@@ -1,0 +1,266 @@
+//! The stories.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::{
+    DEADLINE,
+    chat::Server,
+    process::{Container, texts},
+    supervisor::Supervisor,
+};
+
+#[tokio::test]
+async fn an_agent_hears_and_is_heard() {
+    let server = Server::start(0);
+    let mut eve = server.person("eve").await;
+    eve.client
+        .create_channel("#general", false, false)
+        .await
+        .unwrap();
+    eve.say("before Ada came").await;
+    eve.client
+        .create_channel("#other", false, false)
+        .await
+        .unwrap();
+    let container = Container::new(&server).await;
+    let mut supervisor = Supervisor::start(container.root.path());
+    let mut mcp = container.start().await;
+
+    let tools = mcp.ask("tools/list", json!({})).await;
+    let names: Vec<_> = tools["tools"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| t["name"].as_str().unwrap())
+        .collect();
+    for tool in [
+        "connect",
+        "send",
+        "listen",
+        "channels",
+        "leave",
+        "set_presence",
+    ] {
+        assert!(
+            names.contains(&format!("agentchat_{tool}").as_str()),
+            "{tool} is not in {names:?}"
+        );
+    }
+    let connected = supervisor.chat(|chat| chat["connected"] == true).await;
+
+    let listening = mcp
+        .begin_call(
+            "agentchat_listen",
+            json!({"channels": ["#general"], "timeout_seconds": 15}),
+        )
+        .await;
+    let id = eve.say("hello").await;
+    eve.say("and how are you?").await;
+    let heard = mcp.returned(listening).await.unwrap();
+    assert_eq!(texts(&heard), ["hello", "and how are you?"]);
+    let first = &heard["messages"][0];
+    assert_eq!(
+        (&first["msg_id"], &first["from_name"]),
+        (&json!(id), &json!("eve"))
+    );
+    assert_eq!(
+        (&first["to"], &heard["timeout"]),
+        (&json!("#general"), &json!(false))
+    );
+    assert!(heard["note"].is_string());
+
+    let answer = json!({"target": "#general", "message": "fine", "in_reply_to": id});
+    let sent = mcp.call("agentchat_send", answer).await.unwrap();
+    let message = eve.hear().await;
+    assert_eq!(
+        (message.content.as_str(), message.from_name.as_str()),
+        ("fine", "Ada")
+    );
+    assert_eq!(message.in_reply_to.as_deref(), Some(id.as_str()));
+    assert_eq!(
+        (json!(message.msg_id), json!(message.from)),
+        (sent["msg_id"].clone(), connected["agentId"].clone())
+    );
+
+    // Neither one's own words nor what was said before the first connection.
+    let nothing = mcp
+        .call(
+            "agentchat_listen",
+            json!({"channels": ["#general"], "timeout_seconds": 1}),
+        )
+        .await;
+    assert_eq!(nothing.unwrap(), json!({"messages": [], "timeout": true}));
+    let again = mcp
+        .call(
+            "agentchat_listen",
+            json!({"channels": ["#general"], "tail": 1}),
+        )
+        .await
+        .unwrap();
+    assert_eq!(texts(&again), ["and how are you?"]);
+    // A channel that is not the agent's own is heard from once it asks for it.
+    eve.client.send("#other", "here, too", None).await.unwrap();
+    let other = mcp
+        .call(
+            "agentchat_listen",
+            json!({"channels": ["#other"], "timeout_seconds": 15}),
+        )
+        .await;
+    assert_eq!(texts(&other.unwrap()), ["here, too"]);
+    mcp.end().await;
+    let ended = supervisor.chat(|chat| chat["connected"] == false).await;
+    assert_eq!(ended["reason"], "Stopped");
+}
+
+#[tokio::test]
+async fn restarts_neither_lose_nor_repeat() {
+    let server = Server::start(0);
+    let eve = server.person("eve").await;
+    eve.client
+        .create_channel("#general", false, false)
+        .await
+        .unwrap();
+    let container = Container::new(&server).await;
+    let mut supervisor = Supervisor::start(container.root.path());
+    let mut mcp = container.start().await;
+    supervisor.chat(|chat| chat["connected"] == true).await;
+    eve.say("one").await;
+    assert_eq!(mcp.listen().await, ["one"]);
+    mcp.begin_call("agentchat_listen", json!({"channels": ["#general"]}))
+        .await;
+    mcp.kill().await;
+    eve.say("two").await;
+
+    let mut mcp = container.start().await;
+    assert_eq!(mcp.listen().await, ["two"]);
+    // Taken in, but not handed over: a listen that was cancelled, and one whose caller is gone.
+    let listening = mcp
+        .begin_call("agentchat_listen", json!({"channels": ["#general"]}))
+        .await;
+    mcp.cancel(listening).await;
+    eve.say("three").await;
+    assert_eq!(mcp.listen().await, ["three"]);
+    mcp.begin_call("agentchat_listen", json!({"channels": ["#general"]}))
+        .await;
+    let began = Instant::now();
+    mcp.end().await;
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(4),
+        "the end took {:?}",
+        began.elapsed()
+    );
+    eve.say("four").await;
+    let mut mcp = container.start().await;
+    eve.say("five").await;
+    let mut heard = mcp.listen().await;
+    while heard.len() < 2 {
+        heard.extend(mcp.listen().await);
+    }
+    assert_eq!(heard, ["four", "five"]);
+}
+
+#[tokio::test]
+async fn says_how_the_connection_stands_and_comes_in_when_the_channel_is_there() {
+    let server = Server::start(0);
+    let container = Container::new(&server).await;
+    let mut supervisor = Supervisor::start(container.root.path());
+    let mut mcp = container.start().await;
+    let missing = supervisor
+        .chat(|chat| chat["reason"] == "ChannelNotFound")
+        .await;
+    assert_eq!(missing["connected"], false);
+    assert!(
+        missing["message"].as_str().unwrap().contains("#general"),
+        "{missing}"
+    );
+    let refused = mcp
+        .call(
+            "agentchat_send",
+            json!({"target": "#general", "message": "x"}),
+        )
+        .await;
+    assert!(
+        refused.as_ref().unwrap_err().contains("CHANNEL_NOT_FOUND"),
+        "{refused:?}"
+    );
+
+    let eve = server.person("eve").await;
+    eve.client
+        .create_channel("#general", false, false)
+        .await
+        .unwrap();
+    eve.say("you are late").await;
+    let connected = supervisor.chat(|chat| chat["connected"] == true).await;
+    assert_eq!(mcp.listen().await, ["you are late"]);
+    let mut supervisor = supervisor.restart();
+    assert_eq!(supervisor.chat(|_| true).await, connected);
+}
+
+#[tokio::test]
+async fn waits_out_the_rate_limit_and_tells_of_refusals() {
+    let server = Server::start(700);
+    let mut eve = server.person("eve").await;
+    eve.client
+        .create_channel("#general", false, false)
+        .await
+        .unwrap();
+    let container = Container::new(&server).await;
+    let mut mcp = container.start().await;
+    for text in ["one", "two"] {
+        let sent = mcp
+            .call(
+                "agentchat_send",
+                json!({"target": "#general", "message": text}),
+            )
+            .await;
+        assert_eq!(sent.unwrap()["success"], true);
+    }
+    assert_eq!(
+        (eve.hear().await.content, eve.hear().await.content),
+        ("one".into(), "two".into())
+    );
+    let refused = mcp
+        .call("agentchat_listen", json!({"channels": ["#nowhere"]}))
+        .await;
+    assert!(
+        refused.as_ref().unwrap_err().contains("CHANNEL_NOT_FOUND"),
+        "{refused:?}"
+    );
+    let listed = mcp.call("agentchat_channels", json!({})).await.unwrap();
+    assert_eq!(listed["joined"], json!(["#general"]));
+    mcp.call("agentchat_set_presence", json!({"status_text": "thinking"}))
+        .await
+        .unwrap();
+    let left = mcp
+        .call("agentchat_leave", json!({"channel": "#general"}))
+        .await
+        .unwrap();
+    assert_eq!(left["remaining"], json!([]));
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_let_in_is_reported() {
+    let server = Server::start(0);
+    let container = Container::new(&server).await;
+    let stranger = agentchat_protocol::Identity::generate().unwrap();
+    std::fs::write(
+        container.root.path().join("run/secrets/identity"),
+        stranger.to_pkcs8_pem(),
+    )
+    .unwrap();
+    let mut supervisor = Supervisor::start(container.root.path());
+    let mut mcp = container.start().await;
+    supervisor.chat(|chat| chat["reason"] == "NotAllowed").await;
+    let refused = mcp.call("agentchat_connect", json!({})).await;
+    assert!(
+        refused.as_ref().unwrap_err().contains("NOT_ALLOWED"),
+        "{refused:?}"
+    );
+    let allowed = tokio::time::timeout(DEADLINE, server.approve(&stranger));
+    allowed.await.unwrap();
+    supervisor
+        .chat(|chat| chat["reason"] == "ChannelNotFound")
+        .await;
+}
