@@ -18,7 +18,7 @@ use tokio::{
     process::{Child, ChildStdin, Command},
 };
 
-use crate::{credential::hand_over, layout::Layout};
+use crate::{credential::hand_over, layout::Layout, resume::repair};
 
 /// How a session begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +96,14 @@ impl Claude {
             "args": [], "alwaysLoad": true, "env": environment}}});
         std::fs::write(&mcp_config, server.to_string())
             .with_context(|| format!("{} can't be written", mcp_config.display()))?;
+        if let Start::Resume(session) = start {
+            match repair(&self.layout.path(paths::HOME), session) {
+                Ok(there) => tracing::debug!(session, there, "the session's pointer is set"),
+                Err(error) => {
+                    tracing::warn!(session, %error, "the session's pointer could not be set");
+                }
+            }
+        }
         let credential = hand_over(&self.layout)?;
         let mut command = Command::new(&self.program);
         command

@@ -8,6 +8,7 @@ mod layout;
 mod ledger;
 mod prompt;
 mod report;
+mod resume;
 mod run;
 mod stream;
 mod transcript;
