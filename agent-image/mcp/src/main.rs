@@ -44,6 +44,8 @@ async fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(false)
+        // Nobody may read the log any more; complaining of that to the log would be a panic.
+        .log_internal_errors(false)
         .init();
     let Args {} = Args::parse();
     let layout = Layout::from_env();

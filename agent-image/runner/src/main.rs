@@ -39,6 +39,9 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(false)
+        // Nobody may read the log any more; complaining of that to the log would be a panic.
+        .log_internal_errors(false)
         .init();
     let args = Args::parse();
     let code = run::run(layout::Layout::new(args.root), args.claude, args.mcp).await;

@@ -223,7 +223,7 @@ impl Runner {
             } => {
                 if !chat_tools {
                     tracing::error!(
-                        "Claude Code runs without the chat tools; see the log of agentchat-mcp"
+                        "Claude Code runs without the chat tools; what agentchat-mcp reported of the chat says why"
                     );
                     return Ok(Some(exit::ERROR));
                 }

@@ -73,6 +73,8 @@ fn main() -> ExitCode {
         )
         .with_writer(std::io::stderr)
         .with_ansi(false)
+        // Nobody may read the log any more; complaining of that to the log would be a panic.
+        .log_internal_errors(false)
         .init();
     let layout = Layout::new(cli.root);
     let result = match cli.command {

@@ -45,6 +45,12 @@ pub fn depth(text: &str) -> (&str, u32) {
     marked.unwrap_or((trimmed, 0))
 }
 
+/// What a scripted agent's text quotes, or all of it.
+pub fn innermost(text: &str) -> &str {
+    let after = text.split_once('“').map_or(text, |(_, rest)| rest);
+    after.strip_suffix('”').unwrap_or(after)
+}
+
 /// The first `most` characters.
 pub fn short(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
@@ -68,6 +74,8 @@ mod tests {
         assert_eq!(depth("a (1/3) b"), ("a (1/3) b", 0));
         assert_eq!(depth("a (2/3) \n"), ("a", 2));
         assert_eq!(depth("(4/3)"), ("(4/3)", 0));
+        assert_eq!(innermost("x heard y say: “a “b” c”"), "a “b” c");
+        assert_eq!(innermost("a"), "a");
         assert_eq!(short("äbc", 2), "äb…");
     }
 }

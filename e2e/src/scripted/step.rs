@@ -143,14 +143,22 @@ impl Script {
     fn reply(&self, message: &Value) -> Step {
         let text = |key: &str| message[key].as_str().unwrap_or_default();
         let (said, depth) = names::depth(text("content"));
-        let quoted = names::short(said, if depth == 0 { QUOTED.0 } else { QUOTED.1 });
+        let (verb, about, quoted) = match depth {
+            0 => ("heard", "say", names::short(said, QUOTED.0)),
+            // Not quotes of quotes of quotes.
+            _ => (
+                "agrees with",
+                "about",
+                names::short(names::innermost(said), QUOTED.1),
+            ),
+        };
         let speaker = [text("from_name"), text("from"), "somebody"];
         let speaker = speaker
             .into_iter()
             .find(|s| !s.is_empty())
             .unwrap_or_default();
         let content = format!(
-            "{} (scripted model) heard {speaker} say: “{quoted}” ({}/{})",
+            "{} (scripted model) {verb} {speaker} {about}: “{quoted}” ({}/{})",
             self.name(),
             depth + 1,
             names::DEPTH
