@@ -1,1 +1,150 @@
-//! The embedded Kubernetes-style API server. Empty: it comes with its first real part.
+//! The embedded Kubernetes-style API server: what `kubectl` and kube's controllers need of one, in
+//! this process, on SQLite.
+//!
+//! It is generic over types: Namespace, Secret and ConfigMap are built in, everything else is
+//! registered from CustomResourceDefinitions. Controllers use [`ApiServer::client`], which calls the
+//! same routes without a socket; everybody else comes over TLS with the administrator's token.
+//!
+//! Not there yet: server-side apply, CEL rules, CRDs as objects, RBAC, events, protobuf, garbage
+//! collection by owner, encryption of Secrets at rest.
+
+mod accept;
+mod admission;
+mod auth;
+mod body;
+mod discovery;
+mod failure;
+mod kubeconfig;
+mod meta;
+mod openapi;
+mod patch;
+mod pki;
+mod query;
+mod render;
+mod resources;
+mod router;
+mod selector;
+mod serve;
+mod store;
+mod target;
+mod types;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use axum::{Router, middleware};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::{resources::Api, store::Store, types::Registry};
+
+/// What a server needs to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the database and `pki/` are; made when it isn't there, for its owner alone.
+    pub data_dir: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// CustomResourceDefinitions, YAML, one each.
+    pub crds: Vec<String>,
+}
+
+/// Why a server can't run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address can't be had.
+    #[error("listening on {address} for the API: {source}; choose another address")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A definition can't be served.
+    #[error(transparent)]
+    Types(#[from] types::Error),
+    /// Keys and certificates can't be had.
+    #[error(transparent)]
+    Pki(#[from] pki::Error),
+    /// The database can't be used.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The first objects can't be made.
+    #[error("making the system namespaces: {0}")]
+    Namespaces(String),
+}
+
+/// A server that has its address, its keys and its database, and serves when told to.
+#[derive(Debug)]
+pub struct ApiServer {
+    api: Arc<Api>,
+    pki: pki::Pki,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl ApiServer {
+    /// Binds the address and opens or makes everything else. Nothing is answered before
+    /// [`serve`](Self::serve), except to [`client`](Self::client).
+    pub async fn open(options: Options) -> Result<Self, Error> {
+        let registry = Registry::new(&options.crds)?;
+        let listen = |source| Error::Listen {
+            address: options.listen,
+            source,
+        };
+        let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        pki::make_folder(&options.data_dir)?;
+        let store = Arc::new(Store::open(&options.data_dir.join("state.db"))?);
+        let pki = pki::Pki::open(&options.data_dir, address)?;
+        let api = Arc::new(Api {
+            store,
+            registry,
+            shutdown: CancellationToken::new(),
+        });
+        resources::ensure(&api)
+            .await
+            .map_err(|failure| Error::Namespaces(failure.message().to_owned()))?;
+        Ok(Self {
+            api,
+            pki,
+            listener,
+            address,
+        })
+    }
+
+    /// The address that is listened on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A client within this process, already authenticated.
+    pub fn client(&self) -> kube::Client {
+        kube::Client::new(router::router(self.api.clone()), "default")
+    }
+
+    /// The administrator's kubeconfig. It holds the token: write it for its owner alone.
+    pub fn kubeconfig(&self) -> String {
+        kubeconfig::admin(self.address, &self.pki.ca, &self.pki.token)
+    }
+
+    /// Serves until the shutdown. The `extra` routes are behind the same credential. When it
+    /// returns, watches have ended and answers under way were given a few seconds to finish.
+    pub async fn serve(self, extra: Router, shutdown: CancellationToken) -> Result<(), Error> {
+        let admin = auth::Admin::new(&self.pki.token);
+        let router = router::router(self.api.clone())
+            .merge(extra)
+            .layer(middleware::from_fn_with_state(admin, auth::check));
+        let acceptor = TlsAcceptor::from(self.pki.tls);
+        let end = async {
+            shutdown.cancelled().await;
+            self.api.shutdown.cancel();
+        };
+        tokio::join!(
+            serve::run(self.listener, acceptor, router, shutdown.clone()),
+            resources::collect(self.api.clone()),
+            end,
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! Request bodies: JSON by default, YAML when declared.
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, header},
+};
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// What Kubernetes takes as one body: 3 MiB.
+const LIMIT: usize = 3_145_728;
+
+const ACCEPTED: &str = "application/json, application/yaml";
+
+/// Reads a whole body.
+pub async fn read(body: Body) -> Result<Bytes, Failure> {
+    let limited = http_body_util::Limited::new(body, LIMIT);
+    match http_body_util::BodyExt::collect(limited).await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Failure::too_large(
+            format!("Request entity too large: limit is {LIMIT}"),
+        )),
+        Err(error) => Err(Failure::bad_request(format!("reading the body: {error}"))),
+    }
+}
+
+/// The media type of a body, without its parameters; JSON when it isn't said.
+pub fn media_type(headers: &HeaderMap) -> String {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .map_or("application/json", |value| {
+            value.split(';').next().unwrap_or(value)
+        })
+        .trim()
+        .to_ascii_lowercase()
+}
+
+/// Decodes an object.
+pub fn object(media_type: &str, bytes: &[u8]) -> Result<Value, Failure> {
+    let value: Value = match media_type {
+        "application/json" | "" => serde_json::from_slice(bytes)
+            .map_err(|error| Failure::bad_request(format!("the body is no JSON: {error}")))?,
+        "application/yaml" => serde_yaml::from_slice(bytes)
+            .map_err(|error| Failure::bad_request(format!("the body is no YAML: {error}")))?,
+        _ => return Err(Failure::unsupported_media_type(ACCEPTED)),
+    };
+    if value.is_object() {
+        Ok(value)
+    } else {
+        Err(Failure::bad_request("the body is no object"))
+    }
+}

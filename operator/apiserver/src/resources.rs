@@ -1,0 +1,159 @@
+//! The verbs on objects. One entry for every path below `/api/v1` and `/apis/GROUP/VERSION`.
+
+mod delete;
+mod list;
+mod namespace;
+mod watch;
+mod write;
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    accept::{self, Representation},
+    body,
+    failure::Failure,
+    query::Query,
+    render::Renderer,
+    store::Store,
+    target::Target,
+    types::Registry,
+};
+pub use namespace::{collect, ensure};
+
+/// What the verbs work on.
+#[derive(Debug)]
+pub struct Api {
+    /// The objects.
+    pub store: Arc<Store>,
+    /// The types.
+    pub registry: Registry,
+    /// Ends watches.
+    pub shutdown: CancellationToken,
+}
+
+/// One request, understood.
+struct Call {
+    target: Target,
+    query: Query,
+    headers: HeaderMap,
+    representation: Representation,
+}
+
+impl Call {
+    fn renderer(&self) -> Renderer {
+        Renderer {
+            resource: self.target.resource.clone(),
+            representation: self.representation,
+        }
+    }
+
+    fn not_found(&self, name: &str) -> Failure {
+        let resource = &self.target.resource;
+        Failure::not_found(&resource.group, &resource.plural, name)
+    }
+}
+
+/// Answers a request about objects.
+pub async fn handle(State(api): State<Arc<Api>>, request: Request) -> Response {
+    match dispatch(&api, request).await {
+        Ok(response) => response,
+        Err(failure) => {
+            if failure.code.is_server_error() {
+                tracing::error!(message = failure.message(), "a request failed");
+            }
+            failure.into_response()
+        }
+    }
+}
+
+async fn dispatch(api: &Arc<Api>, request: Request) -> Result<Response, Failure> {
+    let (parts, body) = request.into_parts();
+    let Some(target) = Target::parse(&api.registry, parts.uri.path()) else {
+        return Ok(no_such_path());
+    };
+    let mut query = Query::parse(parts.uri.query().unwrap_or_default())?;
+    query.watch |= target.watch;
+    let call = Call {
+        target,
+        query,
+        representation: accept::negotiate(&parts.headers)?,
+        headers: parts.headers,
+    };
+    let method = parts.method;
+    if !call.target.resource.writable && method != Method::GET {
+        return Err(refuse(&call, &method));
+    }
+    match (&method, call.target.name.clone()) {
+        (&Method::GET, Some(name)) if call.query.watch && call.target.watch => {
+            watch::one(api, call, &name)
+        }
+        (&Method::GET, Some(name)) => {
+            let found = api
+                .store
+                .read(|state| state.get(&call.target.key(&name)).cloned());
+            let object = found.ok_or_else(|| call.not_found(&name))?;
+            call.renderer().object(StatusCode::OK, &object)
+        }
+        (&Method::GET, None) if call.query.watch => watch::many(api, call),
+        (&Method::GET, None) => list::handle(api, &call),
+        (&Method::POST, _) if call.target.subresource.is_none() => {
+            let bytes = body::read(body).await?;
+            write::create(api, call, &bytes).await
+        }
+        (&Method::PUT, Some(name)) => {
+            let bytes = body::read(body).await?;
+            write::replace(api, call, name, &bytes).await
+        }
+        (&Method::PUT, None) => Err(Failure::bad_request("name must be provided")),
+        (&Method::PATCH, Some(name)) => {
+            let bytes = body::read(body).await?;
+            write::patch(api, call, name, &bytes).await
+        }
+        (&Method::DELETE, name) if call.target.subresource.is_none() => {
+            let bytes = body::read(body).await?;
+            match name {
+                Some(name) => delete::one(api, call, name, &bytes).await,
+                None => delete::many(api, call, &bytes).await,
+            }
+        }
+        _ => Err(refuse(&call, &method)),
+    }
+}
+
+fn refuse(call: &Call, method: &Method) -> Failure {
+    Failure::method_not_allowed(format!(
+        "{method} is not supported on {}",
+        call.target.resource.stored_as()
+    ))
+}
+
+/// What Kubernetes answers at paths that aren't there; kubectl falls back on it.
+pub fn no_such_path() -> Response {
+    let plain = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    (StatusCode::NOT_FOUND, plain, "404 page not found\n").into_response()
+}
+
+/// Adds what a person is to be warned about.
+fn warn(response: &mut Response, warnings: &[String]) {
+    for warning in warnings {
+        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+            response.headers_mut().append(header::WARNING, value);
+        }
+    }
+}
+
+/// The revision of an object.
+fn revision(object: &Value) -> u64 {
+    crate::meta::text(object, "resourceVersion")
+        .parse()
+        .unwrap_or_default()
+}

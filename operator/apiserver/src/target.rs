@@ -1,0 +1,160 @@
+//! Which objects a path means.
+
+use std::sync::Arc;
+
+use crate::{
+    store::Key,
+    types::{Registry, Resource},
+};
+
+/// A part of an object with a path of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subresource {
+    /// `status`.
+    Status,
+    /// `finalize` of a Namespace.
+    Finalize,
+}
+
+/// What a request is about.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its type.
+    pub resource: Arc<Resource>,
+    /// The namespace; `None` for cluster-wide types and for lists over all namespaces.
+    pub namespace: Option<String>,
+    /// The object; `None` for a collection.
+    pub name: Option<String>,
+    /// The part.
+    pub subresource: Option<Subresource>,
+    /// Whether the legacy `/watch/` prefix was used.
+    pub watch: bool,
+}
+
+impl Target {
+    /// Reads a path below `/api/v1` or `/apis/GROUP/VERSION`. `None`: no such resource.
+    pub fn parse(registry: &Registry, path: &str) -> Option<Self> {
+        let decoded: Vec<String> = path
+            .trim_start_matches('/')
+            .split('/')
+            .map(percent_decode)
+            .collect::<Option<_>>()?;
+        let segments: Vec<&str> = decoded.iter().map(String::as_str).collect();
+        let (group, version, rest) = match segments.as_slice() {
+            ["api", version, rest @ ..] => ("", *version, rest),
+            ["apis", group, version, rest @ ..] if !group.is_empty() => (*group, *version, rest),
+            _ => return None,
+        };
+        let (watch, rest) = match rest {
+            ["watch", rest @ ..] => (true, rest),
+            rest => (false, rest),
+        };
+        let find = |plural: &str| registry.find(group, version, plural).cloned();
+        let (resource, namespace, rest) = match rest {
+            // A namespace's own subresources shadow types of that name.
+            ["namespaces", _, "status" | "finalize"] => (find("namespaces")?, None, &rest[1..]),
+            ["namespaces", namespace, plural, rest @ ..] => {
+                (find(plural)?, Some((*namespace).to_owned()), rest)
+            }
+            [plural, rest @ ..] => (find(plural)?, None, rest),
+            [] => return None,
+        };
+        let (name, subresource) = match rest {
+            [] | [""] => (None, None),
+            [name] => (Some((*name).to_owned()), None),
+            [name, "status"] if resource.status => {
+                (Some((*name).to_owned()), Some(Subresource::Status))
+            }
+            [name, "finalize"] if resource.stored_as() == "namespaces" => {
+                (Some((*name).to_owned()), Some(Subresource::Finalize))
+            }
+            _ => return None,
+        };
+        // A namespaced object has its namespace in the path, another has not.
+        let scoped = namespace.is_some();
+        if scoped && !resource.namespaced || !scoped && resource.namespaced && name.is_some() {
+            return None;
+        }
+        Some(Self {
+            resource,
+            namespace,
+            name,
+            subresource,
+            watch,
+        })
+    }
+
+    /// Where an object of that name is stored.
+    pub fn key(&self, name: &str) -> Key {
+        Key {
+            resource: self.resource.stored_as(),
+            namespace: self.namespace.clone().unwrap_or_default(),
+            name: name.to_owned(),
+        }
+    }
+}
+
+fn percent_decode(segment: &str) -> Option<String> {
+    if !segment.contains('%') {
+        return Some(segment.to_owned());
+    }
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        if *first == b'%' {
+            let hex = std::str::from_utf8(tail.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(hex, 16).ok()?);
+            rest = &tail[2..];
+        } else {
+            bytes.push(*first);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(path: &str) -> Option<(String, Option<String>, Option<String>, bool)> {
+        let agents = include_str!("../../../manifests/crds/agents.agentchat.dev.yaml");
+        let registry = Registry::new(&[agents.to_owned()]).unwrap();
+        let target = Target::parse(&registry, path)?;
+        Some((
+            target.resource.kind.clone(),
+            target.namespace,
+            target.name,
+            target.subresource.is_some(),
+        ))
+    }
+
+    #[test]
+    fn paths() {
+        let some = |text: &str| Some(text.to_owned());
+        let namespace = |name, part| Some((String::from("Namespace"), None, name, part));
+        assert_eq!(parse("/api/v1/namespaces"), namespace(None, false));
+        assert_eq!(parse("/api/v1/namespaces/x"), namespace(some("x"), false));
+        assert_eq!(
+            parse("/api/v1/namespaces/x/status"),
+            namespace(some("x"), true)
+        );
+        assert_eq!(
+            parse("/apis/agentchat.dev/v1alpha1/namespaces/d/agents/a%62/status"),
+            Some(("Agent".into(), some("d"), some("ab"), true))
+        );
+        assert_eq!(
+            parse("/apis/agentchat.dev/v1alpha1/agents"),
+            Some(("Agent".into(), None, None, false))
+        );
+        for nowhere in [
+            "/apis/agentchat.dev/v1alpha1/agents/a",
+            "/apis/agentchat.dev/v1/agents",
+            "/api/v1/pods",
+            "/api/v1/namespaces/x/secrets/s/status",
+            "/nothing",
+        ] {
+            assert_eq!(parse(nowhere), None, "{nowhere}");
+        }
+    }
+}
