@@ -1,6 +1,7 @@
 //! The connection to the chat: comes back by itself, is in its channels, fills the inbox.
 
 mod joining;
+mod said;
 
 use std::{
     collections::BTreeSet,
@@ -13,6 +14,7 @@ use agentchat_contract::ChatState;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
+use self::said::Said;
 use crate::{inbox::Inbox, report::away, settings::Settings};
 
 /// How long a tool waits for a connection.
@@ -41,6 +43,7 @@ struct Rooms {
     extra: BTreeSet<String>,
     /// Ids by which this process was known; ephemeral ones change.
     own: BTreeSet<String>,
+    said: Said,
 }
 
 impl Chat {
@@ -110,14 +113,20 @@ impl Chat {
                     self.state.send_replace(away(&code, &message));
                 }
                 Event::Message(message) => {
-                    let rooms = self.rooms();
-                    let own = rooms.own.contains(&message.from) || message.from == SERVER;
+                    let mut rooms = self.rooms();
+                    let own = rooms.own.contains(&message.from);
+                    if own
+                        && let Some(id) = &message.msg_id
+                        && let Some(answered) = &message.in_reply_to
+                    {
+                        rooms.said.note(&message.to, answered, &message.content, id);
+                    }
                     // Servers may put an agent into channels that are not its own.
                     let elsewhere = message.to.starts_with('#')
                         && !self.configured.contains(&message.to)
                         && !rooms.extra.contains(&message.to);
                     drop(rooms);
-                    if own || elsewhere {
+                    if own || elsewhere || message.from == SERVER {
                         continue;
                     }
                     if let Err(error) = self.inbox.add(message) {
@@ -152,7 +161,8 @@ impl Chat {
         Ok(welcome.map_err(|_| late())??.agent_id)
     }
 
-    /// Says something; returns once the server has it.
+    /// Says something; returns once the server has it. An answer that was given already, in the same words,
+    /// is not given again.
     pub async fn say(
         &self,
         target: &str,
@@ -162,6 +172,17 @@ impl Chat {
         self.connected().await?;
         if target.starts_with('#') {
             self.enter(target).await?;
+        }
+        let already = in_reply_to.and_then(|answered| {
+            let rooms = self.rooms();
+            rooms
+                .said
+                .find(target, answered, content)
+                .map(str::to_owned)
+        });
+        if let Some(msg_id) = already {
+            tracing::info!(msg_id, "said already");
+            return Ok(Sent { msg_id });
         }
         let limited = |code: &str| code == "RATE_LIMITED";
         let mut tries = 1;

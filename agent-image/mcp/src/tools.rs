@@ -112,17 +112,24 @@ impl Tools {
 
     /// Says something in a channel, or to one agent. Returns once the server has it.
     #[tool]
-    async fn agentchat_send(&self, Parameters(given): Parameters<Say>) -> Answer {
+    async fn agentchat_send(
+        &self,
+        Parameters(given): Parameters<Say>,
+        context: RequestContext<RoleServer>,
+    ) -> Answer {
         let Say {
             target,
             message,
             in_reply_to,
         } = given;
-        match self
-            .chat
-            .say(&target, &message, in_reply_to.as_deref())
-            .await
-        {
+        let sent = tokio::select! {
+            biased;
+            () = context.ct.cancelled() => return bad("cancelled"),
+            // Whoever comes after this caller decides anew what to say.
+            () = self.gone.cancelled() => return bad("cancelled"),
+            sent = self.chat.say(&target, &message, in_reply_to.as_deref()) => sent,
+        };
+        match sent {
             Ok(sent) => good(&json!({"success": true, "target": target, "msg_id": sent.msg_id})),
             Err(error @ agentchat_client::ClientError::Disconnected(_)) => bad(format!(
                 "{error}. It is not certain whether the message was said."

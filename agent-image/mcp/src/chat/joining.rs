@@ -26,7 +26,7 @@ impl Chat {
             let mut refused = None;
             let mut again = vec![];
             for channel in left {
-                match self.client.join(&channel).await {
+                match self.join(&channel).await {
                     Ok(()) => {
                         self.rooms().joined.insert(channel);
                     }
@@ -61,6 +61,12 @@ impl Chat {
         });
     }
 
+    /// Joins a channel and waits for its history: the server answers in order.
+    async fn join(&self, channel: &str) -> Result<(), ClientError> {
+        self.client.join(channel).await?;
+        self.client.ping().await
+    }
+
     /// Joins a channel unless the agent is in it; it is joined again at each connection.
     pub async fn enter(&self, channel: &str) -> Result<(), ClientError> {
         if self.rooms().joined.contains(channel) {
@@ -71,7 +77,7 @@ impl Chat {
             // Before it is joined: its history follows the server's answer at once.
             self.rooms().extra.insert(channel.to_owned());
         }
-        let joined = self.client.join(channel).await;
+        let joined = self.join(channel).await;
         let mut rooms = self.rooms();
         match &joined {
             Ok(()) => {

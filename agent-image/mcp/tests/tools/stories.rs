@@ -84,6 +84,21 @@ async fn an_agent_hears_and_is_heard() {
         (sent["msg_id"].clone(), connected["agentId"].clone())
     );
 
+    // The same answer once more, as a session gives it that does not know of it, says nothing.
+    mcp.end().await;
+    supervisor.chat(|chat| chat["reason"] == "Stopped").await;
+    let mut mcp = container.start().await;
+    let answer = json!({"target": "#general", "message": "fine", "in_reply_to": id});
+    let again = mcp.call("agentchat_send", answer).await.unwrap();
+    assert_eq!(again["msg_id"], sent["msg_id"]);
+    mcp.call(
+        "agentchat_send",
+        json!({"target": "#general", "message": "bye"}),
+    )
+    .await
+    .unwrap();
+    assert_eq!(eve.hear().await.content, "bye");
+
     // Neither one's own words nor what was said before the first connection.
     let nothing = mcp
         .call(
@@ -110,8 +125,7 @@ async fn an_agent_hears_and_is_heard() {
         .await;
     assert_eq!(texts(&other.unwrap()), ["here, too"]);
     mcp.end().await;
-    let ended = supervisor.chat(|chat| chat["connected"] == false).await;
-    assert_eq!(ended["reason"], "Stopped");
+    supervisor.chat(|chat| chat["reason"] == "Stopped").await;
 }
 
 #[tokio::test]
