@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Parser, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+use crate::limits::Limits;
+
 /// The chat server: agents and people talk through it over WebSockets.
 #[derive(Clone, Debug, Parser)]
 #[command(version, about)]
@@ -44,6 +46,19 @@ pub struct Args {
     /// Messages replayed to whoever joins a channel.
     #[arg(long, default_value_t = 200, env = "MESSAGE_BUFFER_SIZE")]
     pub replay: u32,
+    /// Bytes that may wait for a session that reads slowly; beyond, it is cut off with 4008.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().queue_bytes, env = "QUEUE_BYTES")]
+    pub queue_bytes: usize,
+}
+
+impl Args {
+    /// The bounds that follow from the arguments.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            queue_bytes: self.queue_bytes,
+            ..Limits::default()
+        }
+    }
 }
 
 /// Who may come in.

@@ -7,7 +7,7 @@ mod admin;
 mod channels;
 mod identify;
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use agentchat_store::Store;
 use anyhow::Context;
@@ -18,6 +18,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     args::Args,
     frame::{self, Refusal, invalid, make, now_ms},
+    inbox::Command,
+    outbox::{Out, Outbox},
 };
 
 /// Frames that an unidentified session may send in [`WINDOW_MS`].
@@ -25,40 +27,9 @@ const EARLY_FRAMES: usize = 10;
 /// Length of the frame window.
 const WINDOW_MS: i64 = 10_000;
 
-/// What sessions tell the hub.
-pub enum Command {
-    /// A connection stands.
-    Open {
-        /// Its number.
-        id: u64,
-        /// Where its frames go.
-        queue: mpsc::Sender<Out>,
-    },
-    /// A frame came in.
-    Frame {
-        /// From which connection.
-        id: u64,
-        /// The frame.
-        text: Arc<str>,
-    },
-    /// A connection ended.
-    Gone {
-        /// Its number.
-        id: u64,
-    },
-}
-
-/// What the hub tells a session.
-pub enum Out {
-    /// Send this frame, encoded once for everybody.
-    Text(Arc<str>),
-    /// Close with this code and reason.
-    Close(u16, &'static str),
-}
-
 /// One connection.
 struct Peer {
-    queue: mpsc::Sender<Out>,
+    outbox: Outbox,
     frames: std::collections::VecDeque<i64>,
     challenge: Option<identify::Challenge>,
     agent: Option<Agent>,
@@ -86,13 +57,13 @@ struct Hub {
     channels: Vec<channels::Room>,
 }
 
-/// Starts the thread; the receiver resolves when it has ended.
+/// Starts the thread; the receiver resolves when it has ended, or failed.
 pub fn start(
     store: Store,
     args: Args,
     admin_key: Option<String>,
     mut queue: mpsc::Receiver<Command>,
-) -> anyhow::Result<oneshot::Receiver<()>> {
+) -> anyhow::Result<oneshot::Receiver<anyhow::Result<()>>> {
     let mut hub = Hub {
         channels: channels::load(&store)?,
         store,
@@ -107,9 +78,12 @@ pub fn start(
         .name("hub".into())
         .spawn(move || {
             while let Some(command) = queue.blocking_recv() {
+                if matches!(command, Command::Stop) {
+                    break;
+                }
                 hub.take(command);
             }
-            if done.send(()).is_err() {
+            if done.send(Ok(())).is_err() {
                 tracing::debug!("nobody waits for the hub's end");
             }
         })
@@ -120,17 +94,21 @@ pub fn start(
 impl Hub {
     fn take(&mut self, command: Command) {
         match command {
-            Command::Open { id, queue } => {
+            Command::Open { id, outbox } => {
                 let peer = Peer {
-                    queue,
+                    outbox,
                     frames: std::collections::VecDeque::new(),
                     challenge: None,
                     agent: None,
                 };
                 self.peers.insert(id, peer);
             }
-            Command::Gone { id } => self.remove(id),
-            Command::Frame { id, text } => self.frame(id, &text),
+            Command::Gone { id } => drop(self.remove(id)),
+            Command::Frame { id, text, share } => {
+                self.frame(id, &text);
+                drop(share);
+            }
+            Command::Stop => {}
         }
     }
 
@@ -209,34 +187,28 @@ impl Hub {
     }
 
     fn tell(&mut self, id: u64, frame: &Value) {
-        self.out(id, Out::Text(Arc::from(frame.to_string())));
+        self.out(id, Out::Text(frame.to_string().into()));
     }
 
-    /// Queues for one session; one whose queue is full loses its queue, which ends it.
+    /// Queues for one session; one that falls too far behind is cut off.
     fn out(&mut self, id: u64, out: Out) {
-        use mpsc::error::TrySendError;
-        let Some(peer) = self.peers.get(&id) else {
-            return;
-        };
-        match peer.queue.try_send(out) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                tracing::info!(id, "a slow consumer is cut off");
-                self.remove(id);
+        if let Some(peer) = self.peers.get(&id)
+            && peer.outbox.put(out).is_err()
+        {
+            tracing::info!(id, "a slow consumer is cut off");
+            if let Some(peer) = self.remove(id) {
+                peer.outbox.cut(4008, "slow consumer");
             }
-            // The session has ended; its last word is on the way.
-            Err(TrySendError::Closed(_)) => {}
         }
     }
 
     /// Forgets a connection, and tells the others.
-    fn remove(&mut self, id: u64) {
-        let Some(peer) = self.peers.remove(&id) else {
-            return;
-        };
-        if let Some(agent) = peer.agent {
+    fn remove(&mut self, id: u64) -> Option<Peer> {
+        let peer = self.peers.remove(&id)?;
+        if let Some(agent) = &peer.agent {
             self.depart(id, &agent.id);
         }
+        Some(peer)
     }
 
     /// `count` random bytes in hexadecimal.

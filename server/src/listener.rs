@@ -1,35 +1,33 @@
 //! Takes connections and gives each a session of its own.
 
-use std::{io::Write, path::Path, sync::Arc};
+use std::{io::Write, path::Path, time::Duration};
 
 use agentchat_store::Store;
 use anyhow::{Context, bail};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-    sync::mpsc,
+    net::{TcpListener, TcpStream},
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+    time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{args::Args, hub, session};
+use crate::{
+    args::Args,
+    hub,
+    inbox::{Command, Inbox, inbox},
+    limits::Limits,
+    session, tls,
+};
 
-/// Commands that may wait for the hub; sessions wait when it is full.
-const HUB_QUEUE: usize = 4096;
-/// Connections at a time.
-const CONNECTIONS: usize = 20_000;
+/// Between two tries to take a connection when the system has none to give.
+const EXHAUSTED: Duration = Duration::from_millis(50);
 
-/// Listens until SIGTERM or SIGINT, then closes what is open.
+/// Listens until SIGTERM or SIGINT, then closes what is open, within a deadline.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let tls = match (&args.tls_cert, &args.tls_key) {
-        (Some(cert), Some(key)) => Some(TlsAcceptor::from(Arc::new(tls(cert, key)?))),
-        _ if args.listen.ip().is_loopback() => None,
-        _ => bail!(
-            "{} is reachable from outside: give --tls-cert and --tls-key, or listen on 127.0.0.1",
-            args.listen
-        ),
-    };
+    let tls = tls::acceptor(&args)?;
+    let limits = args.limits();
     let admin_key = args.admin_key_file.as_deref().map(read_key).transpose()?;
     std::fs::create_dir_all(&args.data_dir)
         .with_context(|| format!("--data-dir {} can't be made", args.data_dir.display()))?;
@@ -42,79 +40,116 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             args.listen
         )
     })?;
-    let (mut term, mut int) = (
+    let signals = (
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
 
-    let (commands, queue) = mpsc::channel(HUB_QUEUE);
+    let (inbox, commands) = inbox(limits.inbox_bytes);
     let scheme = if tls.is_some() { "wss" } else { "ws" };
-    let hub = hub::start(store, args.clone(), admin_key, queue)?;
+    let mut hub = hub::start(store, args, admin_key, commands)?;
     let mut out = std::io::stdout();
     writeln!(out, "listening on {scheme}://{}", listener.local_addr()?)?;
     out.flush()?;
 
-    let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let mut next = 0_u64;
-    loop {
-        let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be taken");
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-            _ = term.recv() => break,
-            _ = int.recv() => break,
-        };
-        if tasks.len() >= CONNECTIONS {
-            tracing::warn!(%peer, "too many connections; one was refused");
-            continue;
-        }
-        next += 1;
-        let (id, commands, shutdown, tls) = (next, commands.clone(), shutdown.clone(), tls.clone());
-        tasks.spawn(async move {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(id, %error, "no TCP_NODELAY");
-            }
-            match tls {
-                None => session::serve(stream, id, commands, shutdown).await,
-                Some(tls) => {
-                    let shake = tokio::time::timeout(
-                        std::time::Duration::from_secs(10),
-                        tls.accept(stream),
-                    );
-                    match shake.await {
-                        Ok(Ok(stream)) => session::serve(stream, id, commands, shutdown).await,
-                        _ => tracing::debug!(id, "no TLS handshake"),
-                    }
-                }
-            }
-        });
+    let sessions = Sessions {
+        inbox,
+        tls,
+        limits,
+        shutdown: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+    };
+    tokio::select! {
+        () = sessions.take(&listener) => {}
+        () = asked(signals) => {}
+        ended = &mut hub => bail!(early(ended)),
     }
     tracing::info!("stopping");
-    shutdown.cancel();
-    tasks.close();
-    tasks.wait().await;
-    drop(commands);
-    hub.await.context("the hub ended early")?;
-    Ok(())
+    drop(listener);
+    match timeout(limits.shutdown, sessions.stop(hub)).await {
+        Ok(stopped) => stopped,
+        Err(_) => bail!("not all connections could be closed in time"),
+    }
 }
 
-fn tls(cert: &Path, key: &Path) -> anyhow::Result<rustls::ServerConfig> {
-    let chain = CertificateDer::pem_file_iter(cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| format!("--tls-cert {} can't be read", cert.display()))?;
-    let key = PrivateKeyDer::from_pem_file(key)
-        .with_context(|| format!("--tls-key {} can't be read", key.display()))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .context("the certificate and the key don't fit")
+async fn asked((mut term, mut int): (Signal, Signal)) {
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
+
+fn early(ended: Result<anyhow::Result<()>, oneshot::error::RecvError>) -> anyhow::Error {
+    match ended {
+        Ok(Err(error)) => error.context("the hub failed"),
+        Ok(Ok(())) | Err(_) => anyhow::anyhow!("the hub ended early"),
+    }
+}
+
+/// All connections.
+struct Sessions {
+    inbox: Inbox,
+    tls: Option<TlsAcceptor>,
+    limits: Limits,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Sessions {
+    /// Takes connections, for ever.
+    async fn take(&self, listener: &TcpListener) {
+        for id in 1_u64.. {
+            let (stream, peer) = loop {
+                match listener.accept().await {
+                    Ok(accepted) => break accepted,
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be taken");
+                        tokio::time::sleep(EXHAUSTED).await;
+                    }
+                }
+            };
+            if self.tasks.len() >= self.limits.connections {
+                tracing::warn!(%peer, "too many connections; one was refused");
+                continue;
+            }
+            let (inbox, tls) = (self.inbox.clone(), self.tls.clone());
+            let (shutdown, limits) = (self.shutdown.clone(), self.limits);
+            self.tasks
+                .spawn(async move { serve(stream, id, inbox, tls, shutdown, limits).await });
+        }
+    }
+
+    /// Ends the sessions, then the hub.
+    async fn stop(self, hub: oneshot::Receiver<anyhow::Result<()>>) -> anyhow::Result<()> {
+        self.shutdown.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        if self.inbox.send(Command::Stop).await.is_err() {
+            tracing::debug!("the hub has ended already");
+        }
+        hub.await.unwrap_or_else(|_| bail!("the hub ended early"))
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    id: u64,
+    inbox: Inbox,
+    tls: Option<TlsAcceptor>,
+    shutdown: CancellationToken,
+    limits: Limits,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(id, %error, "no TCP_NODELAY");
+    }
+    let Some(tls) = tls else {
+        return session::serve(stream, id, inbox, shutdown, limits).await;
+    };
+    let shake = timeout(limits.handshake, tls.accept(stream));
+    match shutdown.run_until_cancelled(shake).await {
+        Some(Ok(Ok(stream))) => session::serve(stream, id, inbox, shutdown, limits).await,
+        _ => tracing::debug!(id, "no TLS handshake"),
+    }
 }
 
 fn read_key(path: &Path) -> anyhow::Result<String> {

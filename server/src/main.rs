@@ -6,8 +6,12 @@
 mod args;
 mod frame;
 mod hub;
+mod inbox;
+mod limits;
 mod listener;
+mod outbox;
 mod session;
+mod tls;
 
 use std::process::ExitCode;
 

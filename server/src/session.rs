@@ -1,117 +1,154 @@
-//! One connection: frames in to the hub, frames out from its queue.
+//! One WebSocket: frames in to the hub, frames out from its queue.
+//!
+//! Reading never waits for writing, so that a client which writes before it reads can't be in a deadlock
+//! with the server. Every write and the farewell have a deadline: a client that stops reading is dropped.
 
-use std::{sync::Arc, time::Duration};
+mod farewell;
 
-use futures::{SinkExt, StreamExt};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use futures::{
+    SinkExt, StreamExt,
+    stream::{SplitSink, SplitStream},
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::mpsc,
+    time::timeout,
 };
 use tokio_tungstenite::{
-    accept_async_with_config,
-    tungstenite::{
-        Message,
-        protocol::{CloseFrame, WebSocketConfig},
-    },
+    WebSocketStream, accept_async_with_config,
+    tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::hub::{Command, Out};
+use self::farewell::{End, farewell};
+use crate::{
+    inbox::{Command, HubGone, Inbox},
+    limits::Limits,
+    outbox::{Cut, Out, Queue, outbox},
+};
 
-/// Frames that may wait for a session to read; one that falls further behind is cut off.
-const QUEUE: usize = 1024;
-/// The largest frame taken in, in bytes.
-const MAX_FRAME: usize = 2_097_152;
-/// How long a WebSocket handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Between two signs of life asked of the client.
-const PING: Duration = Duration::from_secs(30);
+/// Signs of life that may be missed in a row.
+const MISSED: u8 = 2;
+
+type Sink<S> = SplitSink<WebSocketStream<S>, Message>;
+type Source<S> = SplitStream<WebSocketStream<S>>;
 
 /// Serves one connection until it ends, the hub cuts it off, or the server stops.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     id: u64,
-    hub: mpsc::Sender<Command>,
+    hub: Inbox,
     shutdown: CancellationToken,
+    limits: Limits,
 ) {
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = 8 * 1024;
-    config.max_frame_size = Some(MAX_FRAME);
-    config.max_message_size = Some(MAX_FRAME);
-    let shake = tokio::time::timeout(HANDSHAKE, accept_async_with_config(stream, Some(config)));
-    let Ok(Ok(mut socket)) = shake.await else {
+    config.max_frame_size = Some(limits.frame_bytes);
+    config.max_message_size = Some(limits.frame_bytes);
+    let shake = timeout(
+        limits.handshake,
+        accept_async_with_config(stream, Some(config)),
+    );
+    let Some(Ok(Ok(socket))) = shutdown.run_until_cancelled(shake).await else {
         tracing::debug!(id, "no WebSocket handshake");
         return;
     };
-    let (queue, mut waiting) = mpsc::channel::<Out>(QUEUE);
-    if hub.send(Command::Open { id, queue }).await.is_err() {
+    let (mut sink, mut source) = socket.split();
+    let (outbox, queue, cut) = outbox(limits.queue_bytes);
+    if hub.send(Command::Open { id, outbox }).await.is_err() {
         return;
     }
-    let mut alive = tokio::time::interval(PING);
-    let mut answered = true;
-    loop {
+    let missed = AtomicU8::new(0);
+    let carry = async {
         tokio::select! {
-            () = shutdown.cancelled() => {
-                close(&mut socket, 1001, "server is stopping").await;
-                break;
-            }
-            _ = alive.tick() => {
-                if !std::mem::replace(&mut answered, false) || socket.send(Message::Ping(Vec::new().into())).await.is_err() {
-                    break;
-                }
-            }
-            out = waiting.recv() => match out {
-                Some(Out::Text(text)) => {
-                    if socket.feed(Message::text(text.as_ref())).await.is_err() {
-                        break;
-                    }
-                    // Whatever waits goes out in one write.
-                    if waiting.is_empty() && socket.flush().await.is_err() {
-                        break;
-                    }
-                }
-                Some(Out::Close(code, reason)) => {
-                    close(&mut socket, code, reason).await;
-                    break;
-                }
-                None => {
-                    close(&mut socket, 4008, "slow consumer").await;
-                    break;
-                }
-            },
-            frame = socket.next() => match frame {
-                Some(Ok(Message::Text(text))) => {
-                    if hub.send(Command::Frame { id, text: Arc::from(text.as_str()) }).await.is_err() {
-                        break;
-                    }
-                }
-                Some(Ok(Message::Binary(bytes))) => {
-                    let text = Arc::from(String::from_utf8_lossy(&bytes).as_ref());
-                    if hub.send(Command::Frame { id, text }).await.is_err() {
-                        break;
-                    }
-                }
-                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
-                Some(Ok(_)) => answered = true,
-            },
+            end = read(&mut source, id, &hub, &missed) => end,
+            end = write(&mut sink, queue, &missed, &limits) => end,
         }
-    }
+    };
+    let end = tokio::select! {
+        biased;
+        () = shutdown.cancelled() => End::Close(1001, "server is stopping"),
+        end = asked(cut) => end,
+        end = carry => end,
+    };
+    // The hub first: whoever comes back with this identity must not wait for our farewell.
     if hub.send(Command::Gone { id }).await.is_err() {
         tracing::debug!(id, "the hub is gone already");
     }
+    let polite = timeout(limits.close, farewell(end, sink, source));
+    if polite.await.is_err() {
+        tracing::debug!(id, ?end, "dropped without the client's answer");
+    }
 }
 
-async fn close<S: AsyncRead + AsyncWrite + Unpin>(
-    socket: &mut tokio_tungstenite::WebSocketStream<S>,
-    code: u16,
-    reason: &'static str,
-) {
-    let frame = CloseFrame {
-        code: code.into(),
-        reason: reason.into(),
-    };
-    let polite = tokio::time::timeout(Duration::from_secs(1), socket.close(Some(frame)));
-    if !matches!(polite.await, Ok(Ok(()))) {
-        tracing::debug!(code, "closed without the client's answer");
+/// What the hub asks for, past everything that waits.
+async fn asked(cut: Cut) -> End {
+    match cut.await {
+        Ok((code, reason)) => End::Close(code, reason),
+        // Forgotten by the hub: its last words are in the queue.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Carries frames to the hub until the connection ends.
+async fn read<S: AsyncRead + AsyncWrite + Unpin>(
+    source: &mut Source<S>,
+    id: u64,
+    hub: &Inbox,
+    missed: &AtomicU8,
+) -> End {
+    while let Some(frame) = source.next().await {
+        missed.store(0, Ordering::Relaxed);
+        let text = match frame {
+            Ok(Message::Text(text)) => text,
+            Ok(Message::Binary(bytes)) => {
+                Utf8Bytes::from(String::from_utf8_lossy(&bytes).into_owned())
+            }
+            Ok(Message::Close(_)) => return End::Answer,
+            Ok(_) => continue,
+            Err(error) => {
+                tracing::debug!(id, %error, "the connection broke");
+                return End::Answer;
+            }
+        };
+        if let Err(HubGone) = hub.frame(id, text).await {
+            return End::Close(1001, "server is stopping");
+        }
+    }
+    End::Answer
+}
+
+/// Carries frames from the queue, and asks for signs of life, until there is nothing more to say.
+async fn write<S: AsyncRead + AsyncWrite + Unpin>(
+    sink: &mut Sink<S>,
+    mut queue: Queue,
+    missed: &AtomicU8,
+    limits: &Limits,
+) -> End {
+    let mut alive = tokio::time::interval(limits.ping);
+    loop {
+        let written = tokio::select! {
+            _ = alive.tick() => {
+                if missed.fetch_add(1, Ordering::Relaxed) >= MISSED {
+                    return End::Drop;
+                }
+                timeout(limits.write, sink.send(Message::Ping(Vec::new().into()))).await
+            }
+            out = queue.next() => match out {
+                // Whatever waits goes out in one write.
+                Some(Out::Text(text)) if queue.is_empty() => {
+                    timeout(limits.write, sink.send(Message::Text(text))).await
+                }
+                Some(Out::Text(text)) => timeout(limits.write, sink.feed(Message::Text(text))).await,
+                Some(Out::Close(code, reason)) => return End::Close(code, reason),
+                None => return End::Close(1001, "server is stopping"),
+            },
+        };
+        match written {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return End::Drop,
+            Err(_) => return End::Close(4008, "slow consumer"),
+        }
     }
 }

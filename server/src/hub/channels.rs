@@ -1,14 +1,17 @@
 //! Channels: who is in, what is said, in which order.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use agentchat_store::{Channel, Store, StoreError};
 use serde_json::{Map, Value, json};
 
-use super::{Hub, Out, storage};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::{Hub, storage};
 use crate::{
     args::Profile,
     frame::{self, Refusal, invalid, make, now_ms, text},
+    outbox::Out,
 };
 
 /// The most channels of a server.
@@ -224,7 +227,7 @@ impl Hub {
 
     /// Encodes once, queues for every member.
     fn publish(&mut self, room: usize, frame: &Value, but: Option<u64>) {
-        let text: Arc<str> = Arc::from(frame.to_string());
+        let text = Utf8Bytes::from(frame.to_string());
         let members: Vec<_> = self.channels[room]
             .members
             .iter()
@@ -326,7 +329,7 @@ impl Hub {
             .flat_map(|room| room.members.iter().copied())
             .collect();
         others.remove(&id);
-        let text: Arc<str> = Arc::from(frame.to_string());
+        let text = Utf8Bytes::from(frame.to_string());
         for other in others {
             self.out(other, Out::Text(text.clone()));
         }

@@ -3,10 +3,11 @@
 use agentchat_protocol::{agent_id, auth_text, is_canonical_public_key, verify};
 use serde_json::{Map, Value, json};
 
-use super::{Agent, Hub, Out, storage};
+use super::{Agent, Hub, storage};
 use crate::{
     args::Profile,
     frame::{Refusal, invalid, is_name, make, now_ms, text},
+    outbox::Out,
 };
 
 /// How long a challenge may be answered, in milliseconds.

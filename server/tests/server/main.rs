@@ -1,0 +1,30 @@
+//! The server as its clients know it: the real program, real sockets.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens"
+)]
+
+mod exchange;
+mod process;
+mod raw;
+mod refusals;
+mod slow;
+
+use std::time::Duration;
+
+use agentchat_client::{ChatMessage, Event, Events};
+use tokio::time::timeout;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+async fn next_message(events: &mut Events) -> ChatMessage {
+    let next = async {
+        loop {
+            if let Event::Message(message) = events.recv().await.expect("the client ended") {
+                return message;
+            }
+        }
+    };
+    timeout(DEADLINE, next).await.expect("no message in time")
+}

@@ -1,0 +1,97 @@
+//! A bare WebSocket: what goes over the wire, without our client's help.
+
+use agentchat_protocol::{Identity, auth_text};
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
+
+use crate::DEADLINE;
+
+/// A bare WebSocket.
+pub struct Raw(WebSocketStream<TcpStream>);
+
+impl Raw {
+    pub async fn connect(port: u16) -> Self {
+        let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let url = format!("ws://127.0.0.1:{port}/");
+        Self(tokio_tungstenite::client_async(url, tcp).await.unwrap().0)
+    }
+
+    pub async fn tell(&mut self, frame: Value) {
+        let frame = Message::text(frame.to_string());
+        let sent = timeout(DEADLINE, self.0.send(frame)).await;
+        sent.expect("the server takes nothing").unwrap();
+    }
+
+    /// The next frame, or the code and reason of the close.
+    pub async fn next(&mut self) -> Result<Value, (u16, String)> {
+        let next = async {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Text(text))) => {
+                        return Ok(serde_json::from_str(&text).unwrap());
+                    }
+                    Some(Ok(Message::Close(Some(close)))) => {
+                        return Err((close.code.into(), close.reason.to_string()));
+                    }
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    other => return Err((0, format!("{other:?}"))),
+                }
+            }
+        };
+        timeout(DEADLINE, next).await.expect("nothing came in time")
+    }
+
+    /// The next frame of a type; what comes before it is passed over.
+    pub async fn hear(&mut self, type_: &str) -> Value {
+        loop {
+            let frame = self.next().await;
+            let frame = frame.unwrap_or_else(|end| panic!("closed before {type_}: {end:?}"));
+            if frame["type"] == type_ {
+                return frame;
+            }
+        }
+    }
+
+    /// Reads to the end: the close's code and reason.
+    pub async fn closed(&mut self) -> (u16, String) {
+        loop {
+            if let Err(end) = self.next().await {
+                return end;
+            }
+        }
+    }
+
+    /// Says who it is, without a key.
+    pub async fn visit(&mut self, name: &str) {
+        self.tell(json!({"type": "IDENTIFY", "name": name})).await;
+        self.hear("WELCOME").await;
+    }
+
+    /// Answers the challenge; what the server makes of it is still to be heard.
+    pub async fn prove(&mut self, name: &str, identity: &Identity) {
+        let key = identity.public_key_pem();
+        self.tell(json!({"type": "IDENTIFY", "name": name, "pubkey": key}))
+            .await;
+        let challenge = self.hear("CHALLENGE").await;
+        let text = |key: &str| challenge[key].as_str().unwrap().to_owned();
+        let (nonce, id) = (text("nonce"), text("challenge_id"));
+        let signature = identity.sign(&auth_text(&nonce, &id, 1));
+        self.tell(json!({"type": "VERIFY_IDENTITY", "challenge_id": id,
+            "signature": signature, "timestamp": 1}))
+            .await;
+    }
+
+    /// Says something in a channel, and waits for the echo.
+    pub async fn say(&mut self, channel: &str, content: &str) -> Value {
+        self.tell(json!({"type": "MSG", "to": channel, "content": content}))
+            .await;
+        loop {
+            let frame = self.hear("MSG").await;
+            if frame["content"] == content {
+                return frame;
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Clients that stop reading: nobody waits for them, not even the end of the server.
+
+use std::time::Duration;
+
+use crate::{process::Server, raw::Raw};
+
+/// More than the operating system buffers for one connection.
+const FLOOD: usize = 40;
+
+/// A server with somebody who does not read, and so much said to them that the connection is full.
+async fn flooded(args: &[&str]) -> (Server, Raw, Raw) {
+    let server = Server::plain(&[&["--profile", "public"], args].concat());
+    let mut deaf = server.raw().await;
+    deaf.visit("deaf").await;
+    let mut ada = server.raw_approved("ada").await;
+    let much = "x".repeat(512 * 1024);
+    for n in 0..FLOOD {
+        ada.say("#general", &format!("{n} {much}")).await;
+    }
+    (server, deaf, ada)
+}
+
+#[tokio::test]
+async fn sigterm_ends_the_server_though_a_client_does_not_read() {
+    // The queue takes all of it: the session is in the middle of a write that can't end.
+    let (mut server, _deaf, _ada) = flooded(&["--queue-bytes", "1000000000"]).await;
+    let status = server.terminate(Duration::from_secs(8)).await;
+    assert!(status.success(), "{status}");
+}
+
+#[tokio::test]
+async fn a_slow_consumer_is_cut_off_with_4008_and_the_others_are_not() {
+    let (_server, mut deaf, mut ada) = flooded(&["--queue-bytes", "1000000"]).await;
+    let (code, reason) = deaf.closed().await;
+    assert_eq!((code, reason.as_str()), (4008, "slow consumer"));
+    ada.say("#general", "still here").await;
+}
+
+#[tokio::test]
+async fn sigterm_closes_with_1001() {
+    let mut server = Server::plain(&["--profile", "public"]);
+    let mut raw = server.raw().await;
+    raw.visit("ada").await;
+    let ended = server.terminate(Duration::from_secs(8));
+    let ((code, _), status) = tokio::join!(raw.closed(), ended);
+    assert_eq!(code, 1001);
+    assert!(status.success(), "{status}");
+}
