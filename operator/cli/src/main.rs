@@ -1,12 +1,7 @@
-//! `agentctl` is not part of this build yet: it says so instead of pretending to have worked.
+//! `agentctl`: everything that a person does with a swarm.
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match writeln!(
-        std::io::stderr(),
-        "agentctl is not part of this build yet; nothing was done"
-    ) {
-        Ok(()) | Err(_) => ExitCode::FAILURE,
-    }
+    agentctl::run()
 }

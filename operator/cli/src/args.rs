@@ -1,0 +1,57 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::{exit, service::detached::Detached};
+
+/// Brings a swarm of AI agents up, looks at it, talks to it, takes it down.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = exit::HELP)]
+pub struct Cli {
+    /// Name of the swarm.
+    #[arg(long, global = true, default_value = "default", env = "AGENTCHAT_SWARM", value_parser = swarm_name)]
+    pub swarm: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Becomes a service.
+    #[command(hide = true)]
+    Detached(Detached),
+}
+
+fn swarm_name(text: &str) -> Result<String, String> {
+    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let bytes = text.as_bytes();
+    let edges = [bytes.first(), bytes.last()];
+    if bytes.len() <= 32
+        && bytes.iter().copied().all(good)
+        && edges
+            .iter()
+            .all(|b| b.is_some_and(u8::is_ascii_alphanumeric))
+    {
+        Ok(text.to_owned())
+    } else {
+        Err("a swarm's name has at most 32 of a-z, 0-9 and -, and starts and ends with a letter or digit".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+        for bad in ["", "-a", "a-", "A", "a/b", "..", &"a".repeat(33)] {
+            assert!(swarm_name(bad).is_err(), "{bad}");
+        }
+        assert_eq!(swarm_name("e2e-life"), Ok("e2e-life".into()));
+    }
+}
