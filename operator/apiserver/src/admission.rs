@@ -23,11 +23,13 @@ pub struct Admitted {
 
 /// What an update means by the values of the server's own fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum Change<'a> {
+    /// A new object.
+    Create,
     /// A whole object; it must say which revision it replaces.
     Replace,
-    /// A patched object.
-    Patch,
+    /// A patched object, and the patch as it was sent.
+    Patch(&'a str),
 }
 
 /// Makes a new object.
@@ -57,7 +59,7 @@ pub fn create(
             metadata.insert("generation".into(), 1.into());
         }
     }
-    settle(target, object, None, validation)
+    settle(target, object, None, Change::Create, validation)
 }
 
 /// Makes the next state of an object that is there. The result may equal the current state.
@@ -65,7 +67,7 @@ pub fn update(
     target: &Target,
     current: &Value,
     mut object: Value,
-    change: Change,
+    change: Change<'_>,
     validation: FieldValidation,
 ) -> Result<Admitted, Failure> {
     let resource = &target.resource;
@@ -80,7 +82,7 @@ pub fn update(
     if target.subresource.is_none() {
         meta::keep_owned(&mut object, current);
     }
-    let mut admitted = settle(target, object, Some(current), validation)?;
+    let mut admitted = settle(target, object, Some(current), change, validation)?;
     if meta::deleting(current) {
         let known = meta::finalizers(current);
         let added = meta::finalizers(&admitted.object);
@@ -165,14 +167,14 @@ fn preconditions(
     target: &Target,
     current: &Value,
     object: &Value,
-    change: Change,
+    change: Change<'_>,
 ) -> Result<(), Failure> {
     let resource = &target.resource;
     let name = meta::text(current, "name");
     let conflict = |why: &str| Failure::conflict(&resource.group, &resource.plural, name, why);
     let (uid, known) = (meta::text(object, "uid"), meta::text(current, "uid"));
     if !uid.is_empty() && uid != known {
-        if change == Change::Patch {
+        if matches!(change, Change::Patch(_)) {
             let cause = Cause::invalid("metadata.uid", &uid.into(), "field is immutable");
             return Err(invalid(target, current, vec![cause]));
         }
@@ -203,6 +205,7 @@ fn settle(
     target: &Target,
     mut object: Value,
     current: Option<&Value>,
+    change: Change<'_>,
     validation: FieldValidation,
 ) -> Result<Admitted, Failure> {
     let resource = &target.resource;
@@ -210,21 +213,24 @@ fn settle(
         Some(metadata) => meta::tidy(metadata),
         None => Vec::new(),
     };
+    unknown.extend(resource.schema.prune(&mut object));
     unknown.sort();
     let named: Vec<String> = unknown
         .iter()
         .map(|field| format!("unknown field \"{field}\""))
         .collect();
     if validation == FieldValidation::Strict && !named.is_empty() {
-        return Err(Failure::bad_request(format!(
-            "{} in version \"{}\" cannot be handled as a {}: strict decoding error: {}",
-            resource.kind,
-            resource.version,
-            resource.kind,
-            named.join(", ")
-        )));
+        return Err(undecodable(target, &object, change, &named.join(", ")));
     }
+    resource.schema.default(&mut object);
     let mut causes = meta::validate(&object["metadata"], resource.name_is_label);
+    causes.extend(resource.schema.validate(&object));
+    if let Some(current) = current {
+        // What was wrong before and didn't change doesn't stand in the way of other changes.
+        let mut before = meta::validate(&current["metadata"], resource.name_is_label);
+        before.extend(resource.schema.validate(current));
+        causes.retain(|cause| !before.contains(cause));
+    }
     if let Some(current) = current
         && resource.origin == Origin::BuiltIn
         && current["immutable"] == true
@@ -248,6 +254,21 @@ fn settle(
         named
     };
     Ok(Admitted { object, warnings })
+}
+
+/// The refusal of unknown fields. Of a patch it is about the patch, as upstream has it.
+fn undecodable(target: &Target, object: &Value, change: Change<'_>, why: &str) -> Failure {
+    let (kind, version) = (&target.resource.kind, &target.resource.version);
+    let why = format!("strict decoding error: {why}");
+    match change {
+        Change::Patch(patch) => {
+            let cause = Cause::invalid("patch", &patch.into(), &why);
+            invalid(target, object, vec![cause])
+        }
+        Change::Create | Change::Replace => Failure::bad_request(format!(
+            "{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"
+        )),
+    }
 }
 
 /// The current object with one field of another.

@@ -23,6 +23,7 @@ mod query;
 mod render;
 mod resources;
 mod router;
+mod schema;
 mod selector;
 mod serve;
 mod store;

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     resources::{self, Api},
-    types::{Origin, Registry, Resource},
+    types::{Registry, Resource},
 };
 
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
@@ -185,7 +185,7 @@ fn operations(resource: &Resource, methods: &[&str], schema: &str) -> Value {
 
 /// The schema with what every object has.
 fn schema(resource: &Resource) -> Value {
-    let mut schema = resource.schema.clone();
+    let mut schema = resource.schema.root().clone();
     let properties = &mut schema["properties"];
     properties["apiVersion"] = json!({
         "type": "string",
@@ -198,9 +198,6 @@ fn schema(resource: &Resource) -> Value {
         "default": {},
     });
     schema["x-kubernetes-group-version-kind"] = json!([kind(resource)]);
-    if resource.origin == Origin::BuiltIn && resource.schema["type"].is_null() {
-        schema["type"] = "object".into();
-    }
     schema
 }
 

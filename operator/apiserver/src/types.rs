@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::schema::Schema;
 pub use crd::Error;
 
 /// How a type's bodies are treated.
@@ -65,7 +66,7 @@ pub struct Resource {
     /// Where the type comes from.
     pub origin: Origin,
     /// Structural schema (`openAPIV3Schema`).
-    pub schema: Value,
+    pub schema: Schema,
     /// Columns after Name.
     pub columns: Vec<Column>,
     /// Field selectors besides `metadata.name` and `metadata.namespace`.
@@ -128,7 +129,7 @@ pub struct Registry {
 impl Registry {
     /// The built-in types and those of the given CustomResourceDefinitions (YAML).
     pub fn new(crds: &[String]) -> Result<Self, Error> {
-        let mut resources: Vec<Arc<Resource>> = builtin::all().into_iter().map(Arc::new).collect();
+        let mut resources: Vec<Arc<Resource>> = builtin::all()?.into_iter().map(Arc::new).collect();
         for text in crds {
             let resource = crd::parse(text)?;
             if resources

@@ -69,24 +69,26 @@ pub async fn replace(
     bytes: &[u8],
 ) -> Result<Response, Failure> {
     let object = body::object(&body::media_type(&call.headers), bytes)?;
-    change(api, call, name, Change::Replace, move |_| Ok(object)).await
+    change(api, call, name, None, move |_| Ok(object)).await
 }
 
 /// PATCH. The patch is applied to the newest state within the transaction.
 pub async fn patch(api: &Api, call: Call, name: String, bytes: &[u8]) -> Result<Response, Failure> {
     let media_type = body::media_type(&call.headers);
     let patch = Patch::decode(&call.target.resource, &media_type, bytes)?;
-    change(api, call, name, Change::Patch, move |current| {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    change(api, call, name, Some(text), move |current| {
         patch.apply(current)
     })
     .await
 }
 
+/// Stores what is proposed on the newest state; `patch` is what was sent, if it was one.
 async fn change<F>(
     api: &Api,
     call: Call,
     name: String,
-    change: Change,
+    patch: Option<String>,
     propose: F,
 ) -> Result<Response, Failure>
 where
@@ -97,6 +99,7 @@ where
     let decide = move |state: &State| {
         let key = target.key(&name);
         let current = state.get(&key).ok_or(not_found)?;
+        let change = patch.as_deref().map_or(Change::Replace, Change::Patch);
         let Admitted { object, warnings } = admission::update(
             &target,
             current,

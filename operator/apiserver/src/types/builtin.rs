@@ -4,14 +4,15 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 use super::{Column, Origin, Resource};
+use crate::schema::{Error, Schema};
 
 /// All built-in types.
-pub(super) fn all() -> Vec<Resource> {
-    vec![namespaces(), secrets(), config_maps(), events()]
+pub(super) fn all() -> Result<Vec<Resource>, Error> {
+    Ok(vec![namespaces()?, secrets()?, config_maps()?, events()?])
 }
 
-fn core(kind: &str, plural: &str, short: &[&str], schema: Value) -> Resource {
-    Resource {
+fn core(kind: &str, plural: &str, short: &[&str], schema: Value) -> Result<Resource, Error> {
+    Ok(Resource {
         group: String::new(),
         version: "v1".into(),
         plural: plural.into(),
@@ -24,12 +25,12 @@ fn core(kind: &str, plural: &str, short: &[&str], schema: Value) -> Resource {
         status: false,
         writable: true,
         origin: Origin::BuiltIn,
-        schema,
+        schema: Schema::new(schema)?,
         columns: vec![age()],
         selectable: Vec::new(),
         name_is_label: false,
         prepare: None,
-    }
+    })
 }
 
 fn column(name: &str, kind: &str, json_path: &str) -> Column {
@@ -48,7 +49,7 @@ pub(super) fn age() -> Column {
     column("Age", "date", ".metadata.creationTimestamp")
 }
 
-fn namespaces() -> Resource {
+fn namespaces() -> Result<Resource, Error> {
     let schema = json!({
         "type": "object",
         "description": "Namespace provides a scope for names.",
@@ -65,17 +66,17 @@ fn namespaces() -> Resource {
             }},
         },
     });
-    let mut resource = core("Namespace", "namespaces", &["ns"], schema);
+    let mut resource = core("Namespace", "namespaces", &["ns"], schema)?;
     resource.namespaced = false;
     resource.status = true;
     resource.columns = vec![column("Status", "string", ".status.phase"), age()];
     resource.selectable = vec!["status.phase".into()];
     resource.name_is_label = true;
     resource.prepare = Some(prepare_namespace);
-    resource
+    Ok(resource)
 }
 
-fn secrets() -> Resource {
+fn secrets() -> Result<Resource, Error> {
     let schema = json!({
         "type": "object",
         "description": "Secret holds secret data of a certain type.",
@@ -94,7 +95,7 @@ fn secrets() -> Resource {
             },
         },
     });
-    let mut resource = core("Secret", "secrets", &[], schema);
+    let mut resource = core("Secret", "secrets", &[], schema)?;
     resource.columns = vec![
         column("Type", "string", ".type"),
         column("Data", "string", "count(.data)"),
@@ -102,10 +103,10 @@ fn secrets() -> Resource {
     ];
     resource.selectable = vec!["type".into()];
     resource.prepare = Some(prepare_secret);
-    resource
+    Ok(resource)
 }
 
-fn config_maps() -> Resource {
+fn config_maps() -> Result<Resource, Error> {
     let schema = json!({
         "type": "object",
         "description": "ConfigMap holds configuration for others to read.",
@@ -123,18 +124,18 @@ fn config_maps() -> Resource {
             },
         },
     });
-    let mut resource = core("ConfigMap", "configmaps", &["cm"], schema);
+    let mut resource = core("ConfigMap", "configmaps", &["cm"], schema)?;
     resource.columns = vec![column("Data", "string", "count(.data,.binaryData)"), age()];
-    resource
+    Ok(resource)
 }
 
-fn events() -> Resource {
+fn events() -> Result<Resource, Error> {
     let schema = json!({
         "type": "object",
         "description": "Event is a report of something that happened. None are kept yet.",
         "x-kubernetes-preserve-unknown-fields": true,
     });
-    let mut resource = core("Event", "events", &["ev"], schema);
+    let mut resource = core("Event", "events", &["ev"], schema)?;
     resource.writable = false;
     resource.selectable = [
         "involvedObject.kind",
@@ -151,7 +152,7 @@ fn events() -> Resource {
     ]
     .map(String::from)
     .to_vec();
-    resource
+    Ok(resource)
 }
 
 /// Namespaces carry their name as a label, and stay until they were emptied.
@@ -169,7 +170,6 @@ fn prepare_secret(object: &mut Value) {
     let Some(fields) = object.as_object_mut() else {
         return;
     };
-    fields.entry("type").or_insert_with(|| "Opaque".into());
     if let Some(Value::Object(texts)) = fields.remove("stringData") {
         let data = fields.entry("data").or_insert_with(|| json!({}));
         for (key, text) in texts {

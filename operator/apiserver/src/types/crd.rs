@@ -6,6 +6,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use serde_json::Value;
 
 use super::{Column, Origin, Resource, builtin::age};
+use crate::schema::{self, Schema};
 
 /// A definition that can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,9 @@ pub enum Error {
     /// Not the shape of a CustomResourceDefinition.
     #[error("a CRD is not as it should be: {0}")]
     Shape(#[from] serde_json::Error),
+    /// The schema can't be used.
+    #[error("schema of a CRD: {0}")]
+    Schema(#[from] schema::Error),
     /// The type is there already.
     #[error("the type {0} is defined twice")]
     Twice(String),
@@ -65,7 +69,7 @@ pub(super) fn parse(text: &str) -> Result<Resource, Error> {
         status,
         writable: true,
         origin: Origin::Custom,
-        schema,
+        schema: Schema::new(schema)?,
         columns,
         selectable: selectable
             .into_iter()
@@ -106,6 +110,6 @@ mod tests {
         assert_eq!(agents.api_version(), "agentchat.dev/v1alpha1");
         assert!(agents.namespaced && agents.status);
         assert_eq!(agents.columns[0].json_path, ".status.phase");
-        assert_eq!(agents.schema["type"], "object");
+        assert_eq!(agents.schema.root()["type"], "object");
     }
 }
