@@ -1,7 +1,10 @@
 //! `agentctl`: everything that a person does with a swarm. The program is [`run`]; the rest is its parts.
 
+pub mod apply;
 pub mod args;
+pub mod check;
 pub mod exit;
+pub mod manifest;
 pub mod output;
 pub mod service;
 pub mod state;
