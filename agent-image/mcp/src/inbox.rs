@@ -2,8 +2,11 @@
 //!
 //! A log of JSON lines on the agent's volume, replayed at start and compacted now and then. The chat server
 //! stays the source of truth: what a crash loses at the log's end comes again as history, and the place in
-//! the channel's order says what is known already. A message counts as handed over when the model's tool
-//! call returns it, not earlier.
+//! the channel's order says what is known already.
+//!
+//! A message counts as handed over when the caller that got it has lived on for a moment, or has called again:
+//! Claude Code that is killed before it has written down what a tool returned does not know of it. So a message
+//! may come twice, and then says so, but is never lost.
 
 mod log;
 mod seen;
@@ -41,17 +44,34 @@ struct State {
     /// Messages said before this are not for this agent, Unix milliseconds; 0 before the first connection.
     first: i64,
     seen: Seen,
-    /// In order of arrival, with whether it was handed over.
-    kept: VecDeque<(Heard, bool)>,
+    /// In order of arrival.
+    kept: VecDeque<(Heard, Stage)>,
     /// Messages that were dropped before they were handed over.
     lost: u64,
+}
+
+/// How far a message has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    /// Waits; a caller that is gone may have got it.
+    Again,
+    /// A caller has got it, and may be gone.
+    Handed,
+    Taken,
+}
+
+impl Stage {
+    fn waits(self) -> bool {
+        matches!(self, Self::Waiting | Self::Again)
+    }
 }
 
 /// What a listen hands over.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Oldest first.
-    pub messages: Vec<Heard>,
+    /// Oldest first, each with whether a caller that is gone may have got it.
+    pub messages: Vec<(Heard, bool)>,
     /// Messages that did not fit into the inbox since the last batch.
     pub lost: u64,
 }
@@ -69,6 +89,11 @@ impl Inbox {
         };
         for record in records {
             state.take_in(record);
+        }
+        for (_, stage) in &mut state.kept {
+            if *stage == Stage::Handed {
+                *stage = Stage::Again;
+            }
         }
         state.bound();
         // Those were told of by the process that lost them.
@@ -122,7 +147,7 @@ impl Inbox {
         self.state()
             .kept
             .iter()
-            .any(|(heard, taken)| !taken && wanted(&heard.to))
+            .any(|(heard, stage)| stage.waits() && wanted(&heard.to))
     }
 
     /// Hands over what waits, oldest first, as far as the bounds allow; the rest waits on.
@@ -133,16 +158,16 @@ impl Inbox {
         most_chars: usize,
     ) -> io::Result<Batch> {
         let mut state = self.state();
-        let mut waiting: Vec<Heard> = state
+        let mut waiting: Vec<(Heard, bool)> = state
             .kept
             .iter()
-            .filter(|(heard, taken)| !taken && wanted(&heard.to))
-            .map(|(heard, _)| heard.clone())
+            .filter(|(heard, stage)| stage.waits() && wanted(&heard.to))
+            .map(|(heard, stage)| (heard.clone(), *stage == Stage::Again))
             .collect();
         // After a reconnection, what was missed comes after what was said first.
-        waiting.sort_by_key(|heard| heard.ts);
+        waiting.sort_by_key(|(heard, _)| heard.ts);
         let mut chars = 0;
-        let fits = waiting.iter().take_while(|heard| {
+        let fits = waiting.iter().take_while(|(heard, _)| {
             chars += heard.content.chars().count();
             chars <= most_chars
         });
@@ -165,10 +190,24 @@ impl Inbox {
             .iter()
             .rev()
             .filter(|(heard, _)| wanted(&heard.to));
-        let mut messages: Vec<Heard> = newest.take(count).map(|(heard, _)| heard.clone()).collect();
+        let mut messages: Vec<_> = newest
+            .take(count)
+            .map(|(heard, _)| (heard.clone(), false))
+            .collect();
         messages.reverse();
         state.hand_over(&messages)?;
         Ok(Batch { messages, lost: 0 })
+    }
+
+    /// The caller that got the last batches knows what is in them.
+    pub fn confirm(&self) -> io::Result<()> {
+        let mut state = self.state();
+        let taken = state.keys(|stage| stage == Stage::Handed);
+        if taken.is_empty() {
+            return Ok(());
+        }
+        state.append(Record::Taken { taken })?;
+        state.log.sync()
     }
 }
 
@@ -191,31 +230,44 @@ impl State {
             Record::Heard(mut heard) => {
                 self.seen.add(&heard);
                 let taken = std::mem::take(&mut heard.taken);
-                self.kept.push_back((heard, taken));
+                self.kept
+                    .push_back((heard, if taken { Stage::Taken } else { Stage::Waiting }));
             }
-            Record::Taken { taken } => {
-                for (heard, done) in &mut self.kept {
-                    *done |= taken.contains(&heard.key());
-                }
+            Record::Handed { handed } => self.set(&handed, Stage::Handed),
+            Record::Taken { taken } => self.set(&taken, Stage::Taken),
+        }
+    }
+
+    fn set(&mut self, keys: &[String], to: Stage) {
+        for (heard, stage) in &mut self.kept {
+            if *stage != Stage::Taken && keys.contains(&heard.key()) {
+                *stage = to;
             }
         }
     }
 
-    fn hand_over(&mut self, messages: &[Heard]) -> io::Result<()> {
+    fn keys(&self, of: impl Fn(Stage) -> bool) -> Vec<String> {
+        self.kept
+            .iter()
+            .filter(|(_, stage)| of(*stage))
+            .map(|(heard, _)| heard.key())
+            .collect()
+    }
+
+    fn hand_over(&mut self, messages: &[(Heard, bool)]) -> io::Result<()> {
         if messages.is_empty() {
             return Ok(());
         }
-        let taken = messages.iter().map(Heard::key).collect();
-        self.append(Record::Taken { taken })?;
-        self.log.sync()
+        let handed = messages.iter().map(|(heard, _)| heard.key()).collect();
+        self.append(Record::Handed { handed })
     }
 
     /// Drops the oldest that are too many.
     fn bound(&mut self) {
         while self.kept.len() > KEPT {
-            if let Some((heard, taken)) = self.kept.pop_front() {
+            if let Some((heard, stage)) = self.kept.pop_front() {
                 self.seen.forget(&heard);
-                self.lost += u64::from(!taken);
+                self.lost += u64::from(stage.waits());
             }
         }
     }
@@ -224,12 +276,14 @@ impl State {
     fn records(&self) -> Vec<Record> {
         let mut records = vec![Record::First { first: self.first }];
         records.extend(self.seen.floors().map(Record::Floor));
-        records.extend(self.kept.iter().map(|(heard, taken)| {
+        records.extend(self.kept.iter().map(|(heard, stage)| {
             Record::Heard(Heard {
-                taken: *taken,
+                taken: *stage == Stage::Taken,
                 ..heard.clone()
             })
         }));
+        let handed = self.keys(|stage| matches!(stage, Stage::Handed | Stage::Again));
+        records.push(Record::Handed { handed });
         records
     }
 }

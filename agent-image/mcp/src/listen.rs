@@ -66,11 +66,14 @@ fn result(batch: &Batch, timeout: bool) -> Value {
     let messages: Vec<Value> = batch
         .messages
         .iter()
-        .map(|heard| {
+        .map(|(heard, again)| {
             let mut message = json!({"from": heard.from, "from_name": heard.from_name, "to": heard.to,
                 "content": heard.content, "ts": heard.ts, "msg_id": heard.msg_id});
             if let Some(id) = &heard.in_reply_to {
                 message["in_reply_to"] = id.as_str().into();
+            }
+            if *again {
+                message["again"] = "You may have got this before you were interrupted.".into();
             }
             message
         })

@@ -19,6 +19,9 @@ use crate::{chat::Chat, inbox::Inbox, listen::Listen};
 /// How long a listen waits, seconds: by default, and at most.
 const TIMEOUT: (u64, u64) = (300, 3600);
 
+/// How long a caller must live on to count as knowing what it got: Claude Code writes it down within 0.1 s.
+const SURE: Duration = Duration::from_secs(1);
+
 /// The MCP server.
 #[derive(Clone)]
 pub struct Tools {
@@ -89,6 +92,27 @@ fn bad(why: impl std::fmt::Display) -> Answer {
     )]))
 }
 
+impl Tools {
+    /// The caller calls again: it knows what it got before.
+    fn confirm(&self) {
+        if let Err(error) = self.inbox.confirm() {
+            tracing::error!(%error, "the inbox can't be written");
+        }
+    }
+
+    /// The caller gets messages now.
+    fn handed_over(&self) {
+        let tools = self.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                () = tools.gone.cancelled() => {}
+                () = tokio::time::sleep(SURE) => tools.confirm(),
+            }
+        });
+    }
+}
+
 #[tool_router]
 impl Tools {
     /// Connects to the chat, and says how the connection stands. It is made by itself: other tools need no
@@ -122,6 +146,7 @@ impl Tools {
             message,
             in_reply_to,
         } = given;
+        self.confirm();
         let sent = tokio::select! {
             biased;
             () = context.ct.cancelled() => return bad("cancelled"),
@@ -147,6 +172,7 @@ impl Tools {
         Parameters(given): Parameters<ListenTo>,
         context: RequestContext<RoleServer>,
     ) -> Answer {
+        self.confirm();
         let channels = match given.channels {
             none if none.is_empty() => self.chat.configured().to_vec(),
             some => some,
@@ -173,7 +199,10 @@ impl Tools {
             biased;
             () = context.ct.cancelled() => bad("cancelled"),
             heard = listen.wait(self.gone.clone()) => match heard {
-                Some(Ok(value)) => good(&value),
+                Some(Ok(value)) => {
+                    self.handed_over();
+                    good(&value)
+                }
                 Some(Err(error)) => bad(format!("the inbox can't be written: {error}")),
                 None => bad("cancelled"),
             },

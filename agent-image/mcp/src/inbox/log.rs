@@ -87,7 +87,12 @@ pub enum Record {
         /// When, Unix milliseconds.
         first: i64,
     },
-    /// Messages were handed over.
+    /// Messages were given to a caller.
+    Handed {
+        /// Their keys.
+        handed: Vec<String>,
+    },
+    /// A caller knows of messages.
     Taken {
         /// Their keys.
         taken: Vec<String>,

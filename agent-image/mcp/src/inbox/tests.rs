@@ -25,10 +25,11 @@ fn replay(offset: u64, content: &str) -> ChatMessage {
 
 fn taken(inbox: &Inbox) -> Vec<String> {
     let batch = inbox.take(|to| to == "#a", 50, 100_000).unwrap();
+    inbox.confirm().unwrap();
     batch
         .messages
         .into_iter()
-        .map(|heard| heard.content)
+        .map(|(heard, _)| heard.content)
         .collect()
 }
 
@@ -106,14 +107,14 @@ fn batches_and_the_inbox_are_bounded() {
     }
     let batch = inbox.take(|_| true, 3, 1_000_000).unwrap();
     assert_eq!((batch.messages.len(), batch.lost), (3, 5));
-    assert_eq!(batch.messages[0].offset, Some(6));
-    assert!(batch.messages[0].content.ends_with("longer]"));
+    assert_eq!(batch.messages[0].0.offset, Some(6));
+    assert!(batch.messages[0].0.content.ends_with("longer]"));
     let batch = inbox.take(|_| true, 50, 10).unwrap();
     assert_eq!(batch.messages.len(), 1, "one message always fits");
     // What was dropped stays known.
     inbox.add(replay(2, "again")).unwrap();
     assert_eq!(
-        inbox.take(|_| true, 1, 1).unwrap().messages[0].offset,
+        inbox.take(|_| true, 1, 1).unwrap().messages[0].0.offset,
         Some(10)
     );
 }
@@ -127,6 +128,7 @@ fn a_long_log_is_shortened_and_means_the_same() {
         inbox.add(message(offset, "x")).unwrap();
     }
     let before = inbox.take(|_| true, 1, 100).unwrap().messages;
+    inbox.confirm().unwrap();
     drop(inbox);
     let lines = std::fs::read_to_string(dir.path().join("inbox.jsonl"))
         .unwrap()
@@ -136,7 +138,7 @@ fn a_long_log_is_shortened_and_means_the_same() {
     let inbox = Inbox::open(dir.path()).unwrap();
     inbox.add(replay(17, "again")).unwrap();
     let after = inbox.take(|_| true, 1, 100).unwrap().messages;
-    assert_eq!(after[0].offset.unwrap(), before[0].offset.unwrap() + 1);
+    assert_eq!(after[0].0.offset.unwrap(), before[0].0.offset.unwrap() + 1);
 }
 
 #[test]
@@ -149,9 +151,25 @@ fn the_tail_is_there_again_and_again() {
     for _ in 0..2 {
         let tail = inbox.tail(|_| true, 2).unwrap().messages;
         assert_eq!(
-            (tail[0].content.as_str(), tail[1].content.as_str()),
+            (tail[0].0.content.as_str(), tail[1].0.content.as_str()),
             ("b", "c")
         );
     }
     assert_eq!(taken(&inbox), ["a"]);
+}
+
+#[test]
+fn a_caller_that_is_gone_at_once_may_not_know_what_it_got() {
+    let dir = tempfile::tempdir().unwrap();
+    let inbox = Inbox::open(dir.path()).unwrap();
+    inbox.add(message(1, "a")).unwrap();
+    assert_eq!(inbox.take(|_| true, 9, 99).unwrap().messages.len(), 1);
+    assert!(!inbox.waits(|_| true));
+    drop(inbox);
+    let inbox = Inbox::open(dir.path()).unwrap();
+    let batch = inbox.take(|_| true, 9, 99).unwrap();
+    assert!(batch.messages[0].1, "it does not say that it comes again");
+    inbox.confirm().unwrap();
+    drop(inbox);
+    assert!(!Inbox::open(dir.path()).unwrap().waits(|_| true));
 }

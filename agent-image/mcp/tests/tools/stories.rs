@@ -144,11 +144,20 @@ async fn restarts_neither_lose_nor_repeat() {
     assert_eq!(mcp.listen().await, ["one"]);
     mcp.begin_call("agentchat_listen", json!({"channels": ["#general"]}))
         .await;
+    // A round trip: the call has begun.
+    mcp.ask("ping", json!({})).await;
     mcp.kill().await;
     eve.say("two").await;
 
     let mut mcp = container.start().await;
     assert_eq!(mcp.listen().await, ["two"]);
+    // Its caller had no time to write that down: it comes again, and says so.
+    mcp.kill().await;
+    let mut mcp = container.start().await;
+    let listen = json!({"channels": ["#general"], "timeout_seconds": 15});
+    let again = mcp.call("agentchat_listen", listen).await.unwrap();
+    assert_eq!(texts(&again), ["two"]);
+    assert!(again["messages"][0]["again"].is_string(), "{again}");
     // Taken in, but not handed over: a listen that was cancelled, and one whose caller is gone.
     let listening = mcp
         .begin_call("agentchat_listen", json!({"channels": ["#general"]}))
