@@ -27,6 +27,7 @@ mod schema;
 mod selector;
 mod serve;
 mod store;
+mod table;
 mod target;
 mod types;
 

@@ -6,9 +6,16 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{accept::Representation, failure::Failure, meta, types::Resource};
+use crate::{
+    accept::Representation,
+    failure::Failure,
+    meta,
+    table::{self, Include},
+    types::Resource,
+};
 
 /// Renders objects of one type in one representation.
 #[derive(Clone, Debug)]
@@ -17,22 +24,49 @@ pub struct Renderer {
     pub resource: Arc<Resource>,
     /// How it is to look.
     pub representation: Representation,
+    /// How much of the object a table row carries.
+    pub include: Include,
 }
 
 impl Renderer {
     /// One object.
     pub fn object(&self, code: StatusCode, object: &Value) -> Result<Response, Failure> {
-        let shown = self.value(object, true)?;
-        self.respond(code, &shown)
+        self.respond(code, &self.value(object, true))
     }
 
-    /// One object as it appears in answers and in watch events; `first`: with column definitions.
-    pub fn value(&self, object: &Value, first: bool) -> Result<Value, Failure> {
-        let _ = first;
-        Ok(match self.representation {
+    /// One object as it appears in answers and in watch events. `first`: a table of it says what
+    /// its columns are.
+    pub fn value(&self, object: &Value, first: bool) -> Value {
+        match self.representation {
             Representation::Metadata => meta::partial(object),
-            _ => object.clone(),
-        })
+            Representation::Table => {
+                let revision = &object["metadata"]["resourceVersion"];
+                let metadata = json!({"resourceVersion": revision});
+                self.table(&metadata, &[object], first)
+            }
+            Representation::Json | Representation::Yaml => object.clone(),
+        }
+    }
+
+    /// A bookmark's object, which is nothing but a revision.
+    pub fn bookmark(&self, object: &Value) -> Value {
+        match self.representation {
+            Representation::Metadata => meta::partial(object),
+            Representation::Table => self.table(&object["metadata"], &[object], false),
+            Representation::Json | Representation::Yaml => object.clone(),
+        }
+    }
+
+    fn table(&self, metadata: &Value, objects: &[&Value], columns: bool) -> Value {
+        let now = Timestamp::now();
+        table::table(
+            &self.resource,
+            metadata,
+            objects,
+            self.include,
+            columns,
+            now,
+        )
     }
 
     /// A list; `metadata` is the list's own.
@@ -44,7 +78,11 @@ impl Renderer {
                 "metadata": metadata,
                 "items": items.iter().map(|item| meta::partial(item)).collect::<Vec<_>>(),
             }),
-            _ => json!({
+            Representation::Table => {
+                let items: Vec<&Value> = items.iter().map(|item| &**item).collect();
+                self.table(metadata, &items, true)
+            }
+            Representation::Json | Representation::Yaml => json!({
                 "kind": self.resource.list_kind,
                 "apiVersion": self.resource.api_version(),
                 "metadata": metadata,

@@ -23,6 +23,7 @@ use crate::{
     query::Query,
     render::Renderer,
     store::Store,
+    table::Include,
     target::Target,
     types::Registry,
 };
@@ -45,6 +46,7 @@ struct Call {
     query: Query,
     headers: HeaderMap,
     representation: Representation,
+    include: Include,
 }
 
 impl Call {
@@ -52,6 +54,7 @@ impl Call {
         Renderer {
             resource: self.target.resource.clone(),
             representation: self.representation,
+            include: self.include,
         }
     }
 
@@ -83,8 +86,9 @@ async fn dispatch(api: &Arc<Api>, request: Request) -> Result<Response, Failure>
     query.watch |= target.watch;
     let call = Call {
         target,
-        query,
         representation: accept::negotiate(&parts.headers)?,
+        include: Include::parse(query.include_object.as_deref())?,
+        query,
         headers: parts.headers,
     };
     let method = parts.method;

@@ -22,7 +22,6 @@ use super::{Api, Call, revision};
 use crate::{
     accept::Representation,
     failure::Failure,
-    meta,
     render::Renderer,
     selector::Selector,
     store::{Event, within},
@@ -219,7 +218,7 @@ impl Watcher {
 
     fn push(&mut self, kind: &str, object: &Value) -> Result<(), Failure> {
         debug_assert!(revision(object) > 0, "a stored object has a revision");
-        let object = self.renderer.value(object, self.first)?;
+        let object = self.renderer.value(object, self.first);
         self.first = false;
         self.line(kind, &object);
         Ok(())
@@ -244,9 +243,7 @@ impl Watcher {
         if initial_end {
             object["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
-        if self.renderer.representation == Representation::Metadata {
-            object = meta::partial(&object);
-        }
+        let object = self.renderer.bookmark(&object);
         self.line("BOOKMARK", &object);
     }
 
