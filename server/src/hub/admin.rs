@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Hub, storage};
+use super::{Hub, dispatch::storage};
 use crate::frame::{Refusal, invalid, make, text};
 
 impl Hub {

@@ -3,11 +3,14 @@
 use agentchat_protocol::{agent_id, auth_text, is_canonical_public_key, verify};
 use serde_json::{Map, Value, json};
 
-use super::{Agent, Hub, storage};
+use super::{
+    Hub,
+    dispatch::storage,
+    peer::{Agent, Stage},
+};
 use crate::{
     args::Profile,
     frame::{Refusal, invalid, is_name, make, now_ms, text},
-    outbox::Out,
 };
 
 /// How long a challenge may be answered, in milliseconds.
@@ -43,11 +46,10 @@ impl Hub {
         let Some(peer) = self.peers.get(&id) else {
             return Ok(());
         };
-        if peer.agent.is_some() {
-            return Err(invalid("Already identified"));
-        }
-        if peer.challenge.is_some() {
-            return Err(invalid("Challenge already pending"));
+        match peer.stage {
+            Stage::Open => {}
+            Stage::Challenged(_) => return Err(invalid("Challenge already pending")),
+            Stage::In(_) => return Err(invalid("Already identified")),
         }
         let refused = || {
             (
@@ -61,7 +63,7 @@ impl Hub {
                 return Err(refused());
             }
             let agent_id = self.ephemeral_id()?;
-            return self.welcome(id, agent(agent_id, name, false, true), None);
+            return self.welcome(id, Agent::new(agent_id, name, false, true), None);
         };
         if strict && !self.store.is_allowed(&pubkey).map_err(storage)? {
             return Err(refused());
@@ -79,7 +81,7 @@ impl Hub {
             json!({"challenge_id": challenge.id, "nonce": challenge.nonce, "expires_at": challenge.expires}),
         );
         if let Some(peer) = self.peers.get_mut(&id) {
-            peer.challenge = Some(challenge);
+            peer.stage = Stage::Challenged(challenge);
         }
         self.tell(id, &frame);
         Ok(())
@@ -96,19 +98,22 @@ impl Hub {
         let Some(peer) = self.peers.get_mut(&id) else {
             return Ok(());
         };
-        if peer.agent.is_some() {
-            return Err(invalid("Already identified"));
-        }
         let expired = || {
             (
                 "VERIFICATION_EXPIRED",
                 "Challenge not found or expired".to_owned(),
             )
         };
-        let challenge = peer
-            .challenge
-            .take_if(|c| c.id == challenge_id)
-            .ok_or_else(expired)?;
+        let challenge = match std::mem::replace(&mut peer.stage, Stage::Open) {
+            Stage::Challenged(challenge) if challenge.id == challenge_id => challenge,
+            stage => {
+                peer.stage = stage;
+                return Err(match peer.stage {
+                    Stage::In(_) => invalid("Already identified"),
+                    _ => expired(),
+                });
+            }
+        };
         if now_ms() > challenge.expires {
             return Err(expired());
         }
@@ -122,37 +127,22 @@ impl Hub {
         let verified = self.store.is_allowed(&challenge.pubkey).map_err(storage)?;
         let agent_id = agent_id(&challenge.pubkey);
         self.displace(&agent_id);
-        let agent = agent(agent_id, &challenge.name, verified, !verified);
+        let agent = Agent::new(agent_id, &challenge.name, verified, !verified);
         self.welcome(id, agent, Some(verified))
     }
 
     /// Ends an older session of the same identity.
     fn displace(&mut self, agent_id: &str) {
-        let is = |peer: &super::Peer| peer.agent.as_ref().is_some_and(|a| a.id == agent_id);
-        let old = self
-            .peers
-            .iter()
-            .find(|(_, peer)| is(peer))
-            .map(|(id, _)| *id);
-        if let Some(old) = old {
+        if let Some(old) = self.online(agent_id) {
             let reason = "Another connection proved this identity";
-            self.tell(
-                old,
-                &make(
-                    "SESSION_DISPLACED",
-                    json!({"reason": reason, "new_ip": "hidden"}),
-                ),
-            );
-            self.out(
-                old,
-                Out::Close(1000, "Identity claimed by verified connection"),
-            );
-            self.remove(old);
+            let frame = json!({"reason": reason, "new_ip": "hidden"});
+            self.tell(old, &make("SESSION_DISPLACED", frame));
+            self.close(old, 1000, "Identity claimed by verified connection");
         }
     }
 
     fn welcome(&mut self, id: u64, agent: Agent, verified: Option<bool>) -> Result<(), Refusal> {
-        let mut fields = json!({"agent_id": format!("@{}", agent.id), "name": agent.name,
+        let mut fields = json!({"agent_id": agent.at(), "name": agent.name,
             "server": self.args.name});
         if let Some(verified) = verified {
             fields["verified"] = verified.into();
@@ -163,7 +153,7 @@ impl Hub {
         }
         fields["disclaimer"] = DISCLAIMER.into();
         if let Some(peer) = self.peers.get_mut(&id) {
-            peer.agent = Some(agent);
+            peer.stage = Stage::In(agent);
         }
         self.tell(id, &make("WELCOME", fields));
         self.auto_join(id)
@@ -172,17 +162,5 @@ impl Hub {
     /// Eight characters, random.
     fn ephemeral_id(&self) -> Result<String, Refusal> {
         self.random_hex(4)
-    }
-}
-
-fn agent(id: String, name: &str, verified: bool, lurk: bool) -> Agent {
-    Agent {
-        id,
-        name: name.to_owned(),
-        verified,
-        lurk,
-        presence: "online".to_owned(),
-        status_text: None,
-        last_message: 0,
     }
 }

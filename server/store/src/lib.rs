@@ -1,13 +1,16 @@
 //! Durable storage of the chat server: channels, messages, allowlist, in one SQLite file.
 //!
-//! A message is durable when [`Store::append`] returns. Each channel has an epoch and a growing offset.
+//! Writes between [`Store::begin`] and [`Store::commit`] share one transaction: all of them are durable when
+//! `commit` returns, or none is. Each channel has an epoch and a growing offset.
 
-use std::path::Path;
+use std::{cell::Cell, path::Path, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Version of the schema; an older program refuses a newer file.
 const SCHEMA: i64 = 1;
+/// How long a write waits for another program that has the file, such as one that copies it.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// Why storage failed.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +23,9 @@ pub enum StoreError {
         "the chat database has schema {0}, and this program knows {SCHEMA}; use the newer program"
     )]
     Newer(i64),
+    /// An earlier write of the same batch failed.
+    #[error("an earlier write of the same batch failed")]
+    Batch,
 }
 
 /// A channel.
@@ -38,12 +44,15 @@ pub struct Channel {
 /// The database. One per file and process; calls block for as long as the disk takes.
 pub struct Store {
     db: Connection,
+    /// Whether a write of the batch that is under way failed.
+    failed: Cell<bool>,
 }
 
 impl Store {
     /// Opens the file, and makes it when it is absent.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let db = Connection::open(path)?;
+        db.busy_timeout(BUSY)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", "FULL")?;
         let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -57,7 +66,38 @@ impl Store {
              CREATE TABLE IF NOT EXISTS allowed (pubkey TEXT PRIMARY KEY, note TEXT NOT NULL);",
         )?;
         db.pragma_update(None, "user_version", SCHEMA)?;
-        Ok(Self { db })
+        let failed = Cell::new(false);
+        Ok(Self { db, failed })
+    }
+
+    /// Begins a batch.
+    pub fn begin(&self) -> Result<(), StoreError> {
+        self.failed.set(false);
+        Ok(self.db.execute_batch("BEGIN")?)
+    }
+
+    /// Makes the batch durable. After an error, also of a single write, nothing of it is stored.
+    pub fn commit(&self) -> Result<(), StoreError> {
+        let done = match self.failed.take() {
+            true => Err(StoreError::Batch),
+            false => self.db.execute_batch("COMMIT").map_err(StoreError::from),
+        };
+        // SQLite ends a transaction by itself after some errors, and after others it does not.
+        if done.is_err() && !self.db.is_autocommit() {
+            self.db.execute_batch("ROLLBACK")?;
+        }
+        done
+    }
+
+    fn write(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize, StoreError> {
+        let written = self
+            .db
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params));
+        written.map_err(|error| {
+            self.failed.set(true);
+            error.into()
+        })
     }
 
     /// All channels, in the order in which they were made.
@@ -80,21 +120,20 @@ impl Store {
 
     /// Makes a channel; one that exists stays as it is.
     pub fn create_channel(&self, channel: &Channel) -> Result<(), StoreError> {
-        self.db.execute(
+        let values = params![channel.name, channel.epoch, channel.verified_only];
+        self.write(
             "INSERT OR IGNORE INTO channel (name, epoch, verified_only) VALUES (?1, ?2, ?3)",
-            params![channel.name, channel.epoch, channel.verified_only],
-        )?;
-        Ok(())
+            values,
+        )
+        .map(drop)
     }
 
     /// Stores a message under its offset.
     pub fn append(&self, channel: &str, offset: u64, json: &str) -> Result<(), StoreError> {
         let offset = i64::try_from(offset).unwrap_or(i64::MAX);
-        self.db.execute(
-            "INSERT INTO message VALUES (?1, ?2, ?3)",
-            params![channel, offset, json],
-        )?;
-        Ok(())
+        let values = params![channel, offset, json];
+        self.write("INSERT INTO message VALUES (?1, ?2, ?3)", values)
+            .map(drop)
     }
 
     /// The last `count` messages, oldest first.
@@ -109,19 +148,15 @@ impl Store {
 
     /// Puts a key on the allowlist.
     pub fn allow(&self, pubkey: &str, note: &str) -> Result<(), StoreError> {
-        self.db.execute(
-            "INSERT OR REPLACE INTO allowed VALUES (?1, ?2)",
-            params![pubkey, note],
-        )?;
-        Ok(())
+        let values = params![pubkey, note];
+        self.write("INSERT OR REPLACE INTO allowed VALUES (?1, ?2)", values)
+            .map(drop)
     }
 
     /// Takes a key off the allowlist; says whether it was there.
     pub fn disallow(&self, pubkey: &str) -> Result<bool, StoreError> {
-        Ok(self
-            .db
-            .execute("DELETE FROM allowed WHERE pubkey = ?1", [pubkey])?
-            > 0)
+        let gone = self.write("DELETE FROM allowed WHERE pubkey = ?1", [pubkey])?;
+        Ok(gone > 0)
     }
 
     /// Whether a key is on the allowlist.
@@ -136,44 +171,4 @@ impl Store {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_stored_is_there_after_reopening() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("chat.db");
-        let channel = Channel {
-            name: "#a".into(),
-            epoch: "e".into(),
-            verified_only: false,
-            last: 0,
-        };
-        {
-            let store = Store::open(&path).unwrap();
-            store.create_channel(&channel).unwrap();
-            for offset in 1..=3 {
-                store.append("#a", offset, &format!("m{offset}")).unwrap();
-            }
-            store.allow("key", "note").unwrap();
-        }
-        let store = Store::open(&path).unwrap();
-        assert_eq!(store.channels().unwrap(), [Channel { last: 3, ..channel }]);
-        assert_eq!(store.tail("#a", 2).unwrap(), ["m2", "m3"]);
-        assert!(store.is_allowed("key").unwrap());
-        assert!(store.disallow("key").unwrap());
-        assert!(!store.is_allowed("key").unwrap());
-    }
-
-    #[test]
-    fn a_newer_file_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("chat.db");
-        drop(Store::open(&path).unwrap());
-        Connection::open(&path)
-            .unwrap()
-            .pragma_update(None, "user_version", 99)
-            .unwrap();
-        assert!(matches!(Store::open(&path), Err(StoreError::Newer(99))));
-    }
-}
+mod tests;

@@ -1,0 +1,63 @@
+//! What connections are told, once it is true.
+
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::Hub;
+use crate::outbox::Out;
+
+impl Hub {
+    /// Tells one connection, once the batch is durable.
+    pub(super) fn tell(&mut self, id: u64, frame: &Value) {
+        self.outs.push((id, Out::Text(frame.to_string().into())));
+    }
+
+    /// Tells several; the frame is encoded once.
+    pub(super) fn tell_all(&mut self, ids: impl IntoIterator<Item = u64>, frame: &Value) {
+        let text = Utf8Bytes::from(frame.to_string());
+        let outs = ids.into_iter().map(|id| (id, Out::Text(text.clone())));
+        self.outs.extend(outs);
+    }
+
+    /// Closes a connection after what it is still to be told.
+    pub(super) fn close(&mut self, id: u64, code: u16, reason: &'static str) {
+        self.outs.push((id, Out::Close(code, reason)));
+        self.remove(id);
+    }
+
+    /// Forgets a connection, and tells the others.
+    pub(super) fn remove(&mut self, id: u64) {
+        let Some(peer) = self.peers.remove(&id) else {
+            return;
+        };
+        if let Some(agent) = peer.agent() {
+            self.depart(id, &agent.at());
+        }
+        self.leaving.insert(id, peer.outbox);
+    }
+
+    /// Queues what is to be said; who falls too far behind is cut off, and nobody waits.
+    pub(super) fn deliver(&mut self) {
+        // A departure is news, and may be what is too much for the next.
+        while !self.outs.is_empty() {
+            let mut slow = vec![];
+            for (id, out) in std::mem::take(&mut self.outs) {
+                let peer = self.peers.get(&id).map(|peer| &peer.outbox);
+                let Some(outbox) = peer.or_else(|| self.leaving.get(&id)) else {
+                    continue;
+                };
+                if outbox.put(out).is_err() {
+                    slow.push(id);
+                }
+            }
+            for id in slow {
+                self.remove(id);
+                if let Some(outbox) = self.leaving.remove(&id) {
+                    tracing::info!(id, "a slow consumer is cut off");
+                    outbox.cut(4008, "slow consumer");
+                }
+            }
+        }
+        self.leaving.clear();
+    }
+}

@@ -1,0 +1,102 @@
+//! A connection, and who is behind it.
+
+use std::collections::VecDeque;
+
+use super::{Hub, identify::Challenge};
+use crate::{frame::Refusal, outbox::Outbox};
+
+/// One connection.
+pub struct Peer {
+    pub outbox: Outbox,
+    /// When its last frames came, Unix milliseconds.
+    pub frames: VecDeque<i64>,
+    pub stage: Stage,
+}
+
+/// How far the handshake has come.
+pub enum Stage {
+    /// Nothing was said yet.
+    Open,
+    /// A key is still to be proven.
+    Challenged(Challenge),
+    /// It is known who this is.
+    In(Agent),
+}
+
+/// Who is behind a connection.
+pub struct Agent {
+    /// Without `@`.
+    pub id: String,
+    pub name: String,
+    pub verified: bool,
+    pub lurk: bool,
+    pub presence: String,
+    pub status_text: Option<String>,
+    /// When it last said something, Unix milliseconds.
+    pub last_message: i64,
+}
+
+impl Agent {
+    pub fn new(id: String, name: &str, verified: bool, lurk: bool) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            verified,
+            lurk,
+            presence: "online".to_owned(),
+            status_text: None,
+            last_message: 0,
+        }
+    }
+
+    /// The id as it goes over the wire.
+    pub fn at(&self) -> String {
+        format!("@{}", self.id)
+    }
+}
+
+impl Peer {
+    pub fn new(outbox: Outbox) -> Self {
+        Self {
+            outbox,
+            frames: VecDeque::new(),
+            stage: Stage::Open,
+        }
+    }
+
+    pub fn agent(&self) -> Option<&Agent> {
+        match &self.stage {
+            Stage::In(agent) => Some(agent),
+            _ => None,
+        }
+    }
+}
+
+impl Hub {
+    /// Who is behind a connection, or `AUTH_REQUIRED`.
+    pub(super) fn agent(&self, id: u64) -> Result<&Agent, Refusal> {
+        let agent = self.peers.get(&id).and_then(Peer::agent);
+        agent.ok_or_else(unidentified)
+    }
+
+    pub(super) fn agent_mut(&mut self, id: u64) -> Result<&mut Agent, Refusal> {
+        match self.peers.get_mut(&id).map(|peer| &mut peer.stage) {
+            Some(Stage::In(agent)) => Ok(agent),
+            _ => Err(unidentified()),
+        }
+    }
+
+    /// The connection behind which an agent is.
+    pub(super) fn online(&self, agent_id: &str) -> Option<u64> {
+        let is = |peer: &Peer| peer.agent().is_some_and(|agent| agent.id == agent_id);
+        self.peers
+            .iter()
+            .find(|(_, peer)| is(peer))
+            .map(|(id, _)| *id)
+    }
+}
+
+fn unidentified() -> Refusal {
+    let text = "identify yourself first, with IDENTIFY";
+    ("AUTH_REQUIRED", text.to_owned())
+}

@@ -1,0 +1,117 @@
+//! The hub without sockets.
+
+use std::sync::Arc;
+
+use agentchat_protocol::{Identity, auth_text};
+use clap::Parser;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use super::*;
+use crate::outbox::{Cut, Queue, outbox};
+
+/// A hub on a folder of its own, and connections to it.
+struct Fixture {
+    hub: Hub,
+    dir: tempfile::TempDir,
+    share: Arc<Semaphore>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("chat.db")).unwrap();
+        let args = ["agentchat-server", "--rate-limit-ms", "0", "--data-dir"];
+        let args = args.map(std::ffi::OsString::from).into_iter();
+        let args = Args::parse_from(args.chain([dir.path().into()]));
+        Self {
+            hub: Hub::new(store, args, Some("k".into())).unwrap(),
+            dir,
+            share: Arc::new(Semaphore::new(1000)),
+        }
+    }
+
+    fn frame(&self, id: u64, frame: &Value) -> Command {
+        let text = frame.to_string().into();
+        let share = self.share.clone().try_acquire_owned().unwrap();
+        Command::Frame { id, text, share }
+    }
+
+    fn batch(&mut self, frames: &[(u64, Value)]) {
+        let commands: Vec<_> = frames.iter().map(|(id, f)| self.frame(*id, f)).collect();
+        self.hub.batch(commands.into_iter()).unwrap();
+    }
+
+    /// An approved agent that is in.
+    fn agent(&mut self, id: u64, name: &str) -> (Queue, Cut) {
+        let (outbox, mut queue, cut) = outbox(1_000_000);
+        let identity = Identity::generate().unwrap();
+        let key = identity.public_key_pem();
+        let open = Command::Open { id, outbox };
+        self.hub.batch([open].into_iter()).unwrap();
+        self.batch(&[
+            (
+                id,
+                json!({"type": "ADMIN_APPROVE", "admin_key": "k", "pubkey": key}),
+            ),
+            (id, json!({"type": "IDENTIFY", "name": name, "pubkey": key})),
+        ]);
+        let challenge = said(&mut queue).pop().unwrap();
+        let text = |key: &str| challenge[key].as_str().unwrap().to_owned();
+        let signature = identity.sign(&auth_text(&text("nonce"), &text("challenge_id"), 1));
+        self.batch(&[(
+            id,
+            json!({"type": "VERIFY_IDENTITY", "challenge_id": text("challenge_id"),
+                "signature": signature, "timestamp": 1}),
+        )]);
+        assert_eq!(said(&mut queue)[0]["type"], "WELCOME");
+        (queue, cut)
+    }
+}
+
+/// What was said so far.
+fn said(queue: &mut Queue) -> Vec<Value> {
+    let mut frames = vec![];
+    while let Some(Some(out)) = futures::FutureExt::now_or_never(queue.next()) {
+        if let Out::Text(text) = out {
+            frames.push(serde_json::from_str(&text).unwrap());
+        }
+    }
+    frames
+}
+
+fn message(content: &str) -> Value {
+    json!({"type": "MSG", "to": "#general", "content": content})
+}
+
+#[test]
+fn nobody_hears_of_what_could_not_be_stored_and_all_are_sent_away() {
+    let mut fixture = Fixture::new();
+    let (mut ada, ada_cut) = fixture.agent(1, "ada");
+    fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
+    let (mut sam, sam_cut) = fixture.agent(2, "sam");
+    fixture.batch(&[(1, message("one"))]);
+    let heard = said(&mut sam);
+    assert_eq!(heard.last().unwrap()["content"], "one", "{heard:?}");
+    said(&mut ada);
+
+    let store = Store::open(&fixture.dir.path().join("chat.db")).unwrap();
+    store.begin().unwrap();
+    store.allow("somebody", "holds the file").unwrap();
+    fixture.batch(&[(1, message("lost")), (2, message("lost too"))]);
+    store.commit().unwrap();
+    assert_eq!(said(&mut ada), [Value::Null; 0]);
+    assert_eq!(said(&mut sam), [Value::Null; 0]);
+    for mut cut in [ada_cut, sam_cut] {
+        assert_eq!(cut.try_recv().unwrap(), (1011, "storage failed"));
+    }
+
+    // The order goes on where it was.
+    let (mut eve, _cut) = fixture.agent(3, "eve");
+    fixture.batch(&[(3, message("two")), (3, message("three"))]);
+    let offsets: Vec<_> = said(&mut eve)
+        .iter()
+        .map(|m| m["offset"].as_u64())
+        .collect();
+    assert_eq!(offsets, [Some(2), Some(3)]);
+}
