@@ -200,6 +200,7 @@ impl Runner {
             Err(_) => None,
         };
         stop(&mut child, GRACE).await;
+        self.reporter.activity(ActivityState::Idle, now_ms()).await;
         self.ledger.write(&self.ledger_path)?;
         Ok(end.map_or(
             End::Died {

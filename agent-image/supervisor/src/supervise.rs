@@ -225,6 +225,10 @@ impl Supervisor {
                 since: state::now(),
                 ..Default::default()
             };
+            // Whoever said that the chat is connected is gone.
+            state.chat.connected = false;
+            state.chat.reason = Some("Stopped".to_owned());
+            state.chat.message = Some("the agent does not run".to_owned());
             state.last_termination = Some(Termination {
                 reason,
                 exit_code,

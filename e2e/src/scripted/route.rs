@@ -14,7 +14,11 @@ use axum::{
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::{directives::Directives, step::next, wire::Answer};
+use super::{
+    directives::Directives,
+    step::{Step, next},
+    wire::Answer,
+};
 
 /// On every answer, so that nobody takes it for a model.
 pub const HEADER: &str = "x-scripted-model";
@@ -65,7 +69,13 @@ async fn messages(headers: HeaderMap, body: Bytes) -> Response {
         return failure(status, "asked for by a directive");
     }
     let step = next(&request);
-    tracing::debug!(agent = ?headers.get("x-claude-code-session-id"), ?step, "answered");
+    let session = headers.get("x-claude-code-session-id");
+    let messages = request["messages"].as_array().map_or(0, Vec::len);
+    let what = match &step {
+        Step::Call { tool, .. } => tool,
+        Step::Say(_) => "end of turn",
+    };
+    tracing::debug!(?session, messages, what, "answered");
     let answer = Answer::new(&request, step);
     if request["stream"] == true {
         streamed(answer.events(), &asked)

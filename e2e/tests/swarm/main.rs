@@ -3,7 +3,10 @@
 //!
 //! Needs the environment that `cargo xtask test` sets: `AGENTCHAT_E2E_SOCKET`, `AGENTCHAT_E2E_IMAGE`.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens"
+)]
 #![expect(clippy::print_stderr, reason = "says what a clean-up could not remove")]
 
 mod chat;
