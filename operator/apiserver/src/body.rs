@@ -1,4 +1,4 @@
-//! Request bodies: JSON by default, YAML when declared.
+//! Request bodies: JSON by default, YAML or protobuf when declared.
 
 use axum::{
     body::{Body, Bytes},
@@ -6,12 +6,13 @@ use axum::{
 };
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, protobuf};
 
 /// What Kubernetes takes as one body: 3 MiB.
 const LIMIT: usize = 3_145_728;
 
-const ACCEPTED: &str = "application/json, application/yaml";
+const ACCEPTED: &str =
+    "application/json, application/yaml, application/vnd.kubernetes.protobuf of built-in types";
 
 /// Reads a whole body.
 pub async fn read(body: Body) -> Result<Bytes, Failure> {
@@ -44,6 +45,7 @@ pub fn object(media_type: &str, bytes: &[u8]) -> Result<Value, Failure> {
             .map_err(|error| Failure::bad_request(format!("the body is no JSON: {error}")))?,
         "application/yaml" => serde_yaml::from_slice(bytes)
             .map_err(|error| Failure::bad_request(format!("the body is no YAML: {error}")))?,
+        protobuf::MEDIA_TYPE => protobuf::decode(bytes)?,
         _ => return Err(Failure::unsupported_media_type(ACCEPTED)),
     };
     if value.is_object() {

@@ -5,8 +5,8 @@
 //! registered from CustomResourceDefinitions. Controllers use [`ApiServer::client`], which calls the
 //! same routes without a socket; everybody else comes over TLS with the administrator's token.
 //!
-//! Not there yet: server-side apply, CEL rules, CRDs as objects, RBAC, events, protobuf, garbage
-//! collection by owner, encryption of Secrets at rest.
+//! Not there yet: server-side apply, CEL rules, CRDs as objects, RBAC, events, garbage collection by
+//! owner, encryption of Secrets at rest.
 
 mod accept;
 mod admission;
@@ -19,6 +19,7 @@ mod meta;
 mod openapi;
 mod patch;
 mod pki;
+mod protobuf;
 mod query;
 mod render;
 mod resources;

@@ -3,6 +3,8 @@
 //! kubectl looks for two things: whether the PATCH of a kind takes `fieldValidation`, and the schema
 //! of the kind. So a document has one path a resource with its verbs, and one schema.
 
+pub mod v2;
+
 use std::sync::Arc;
 
 use axum::{

@@ -1,0 +1,6 @@
+//! The real kubectl over TLS: what a person does, and what they are told when it is wrong.
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+mod errors;
+mod server;
+mod verbs;
