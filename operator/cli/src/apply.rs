@@ -77,8 +77,8 @@ pub async fn create(client: &Client, manifest: &Manifest, value: &Value) -> kube
     client.request(request).await
 }
 
-/// The manifest as it is sent, with what the next apply needs to know.
-fn annotated(manifest: &Manifest) -> Result<Value> {
+/// The manifest as it is sent: with the overlay on it, and with what the next apply needs to know.
+pub fn annotated(manifest: &Manifest) -> Result<Value> {
     let mut wanted = manifest.effective();
     let mut source = manifest.source.clone();
     if source.pointer("/metadata/annotations").is_none() {

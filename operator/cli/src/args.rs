@@ -2,7 +2,10 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{exit, service::detached::Detached};
+use crate::{
+    chat::Chat, completion::Completion, exit, get::Get, logs::Logs, run::Run,
+    service::detached::Detached,
+};
 
 /// Brings a swarm of AI agents up, looks at it, talks to it, takes it down.
 #[derive(Debug, Parser)]
@@ -19,6 +22,16 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Shows Agents or Nodes.
+    Get(Get),
+    /// Makes an Agent with a mission.
+    Run(Run),
+    /// Shows the log of an agent's container.
+    Logs(Logs),
+    /// Joins a channel: shows what is said, and says what is typed.
+    Chat(Chat),
+    /// Prints a completion script for a shell.
+    Completion(Completion),
     /// Becomes a service.
     #[command(hide = true)]
     Detached(Detached),

@@ -1,0 +1,64 @@
+//! The way to a swarm's API.
+
+use std::{fs, io};
+
+use anyhow::{Context, Result, anyhow};
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+
+use crate::{
+    exit::{Code, WithCode},
+    service,
+    state::State,
+};
+
+/// Name of the operator's program and service.
+pub const OPERATOR: &str = "agentchat-operator";
+
+/// A client from the kubeconfig that the operator wrote.
+pub async fn client(state: &State) -> Result<Client> {
+    let path = state.kubeconfig();
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_up(state)),
+        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    };
+    let what = || format!("{} can't be understood", path.display());
+    let kubeconfig = Kubeconfig::from_yaml(&text).with_context(what)?;
+    let options = KubeConfigOptions::default();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .with_context(what)?;
+    Client::try_from(config).with_context(what)
+}
+
+/// A client for a swarm that is up; says so when it is not.
+pub async fn running_client(state: &State) -> Result<Client> {
+    if service::running(state, OPERATOR)?.is_none() {
+        return Err(not_up(state));
+    }
+    client(state).await
+}
+
+fn not_up(state: &State) -> anyhow::Error {
+    let swarm = state.swarm();
+    anyhow!("swarm {swarm} is not up; `agentctl up --swarm {swarm}` brings it up")
+        .code(Code::NotFound)
+}
+
+/// An answer of the API as an error that says what the API said, and no more.
+pub fn told(error: kube::Error, what: &str) -> anyhow::Error {
+    match error {
+        kube::Error::Api(status) => {
+            let code = if status.code == 404 {
+                Code::NotFound
+            } else {
+                Code::Failed
+            };
+            anyhow!("{what}: {}", status.message).code(code)
+        }
+        other => anyhow::Error::new(other).context(what.to_owned()),
+    }
+}

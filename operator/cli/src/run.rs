@@ -1,0 +1,151 @@
+//! `agentctl run`: an Agent from a command line.
+
+use anyhow::{Context, Result, anyhow};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::{
+    apply,
+    control::{self, told},
+    exit::{Code, WithCode},
+    get::{Form, render},
+    manifest::{Manifest, OWN_API, Overlay},
+    output,
+    state::{Credentials, Remembered, State},
+    up,
+};
+
+/// Makes an Agent with a mission.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Name of the Agent.
+    name: String,
+    /// What it is to do, in words.
+    #[arg(required = true)]
+    mission: Vec<String>,
+    /// Its namespace.
+    #[arg(long, short, default_value = "default")]
+    namespace: String,
+    /// Who it is, in words: becomes its system prompt.
+    #[arg(long, value_name = "TEXT")]
+    personality: Option<String>,
+    /// Channel to join, with or without its `#`; may be repeated.
+    #[arg(long = "channel", value_name = "CHANNEL", value_parser = channel)]
+    channels: Vec<String>,
+    /// Model instead of the program's own.
+    #[arg(long)]
+    model: Option<String>,
+    /// Ends after so many answers of the model.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    turns: Option<u64>,
+    /// Ends after so many US dollars.
+    #[arg(long, value_name = "USD")]
+    cost: Option<f64>,
+    /// Only shows what would be made.
+    #[arg(long)]
+    dry_run: bool,
+    /// Shows the Agent in this form.
+    #[arg(long, short, value_enum)]
+    output: Option<Form>,
+}
+
+/// A channel's name as people type it; `#` begins a comment in shells.
+pub fn channel(text: &str) -> Result<String, String> {
+    let name = text.strip_prefix('#').unwrap_or(text);
+    let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    if (1..=31).contains(&name.len()) && name.bytes().all(good) {
+        Ok(format!("#{name}"))
+    } else {
+        Err("a channel's name has at most 31 of a-z, A-Z, 0-9, _ and -".into())
+    }
+}
+
+impl Run {
+    /// Carries it out.
+    pub async fn run(&self, state: &State) -> Result<()> {
+        let mut manifest = Manifest::read(self.manifest()).code(Code::Invalid)?;
+        // A dry run needs no swarm; with one, it shows what the swarm would change.
+        let remembered = Remembered::read(state)?;
+        let scripted = remembered.filter(|r| r.credentials == Credentials::ScriptedModel);
+        let base_url = scripted.and_then(|r| r.model_port).map(up::model_url);
+        Overlay {
+            base_url,
+            chat_port: None,
+        }
+        .lay(&mut manifest);
+        if self.dry_run {
+            let form = self.output.unwrap_or(Form::Yaml);
+            return Ok(output::put(render(&manifest.effective(), form)?)?);
+        }
+        let client = control::running_client(state).await?;
+        let value = apply::annotated(&manifest)?;
+        let made =
+            apply::create(&client, &manifest, &value)
+                .await
+                .map_err(|error| match &error {
+                    kube::Error::Api(status) if status.code == 409 => anyhow!(
+                        "{} exists already; choose another name, or delete it first",
+                        manifest.title()
+                    ),
+                    _ => told(error, &format!("{} was not accepted", manifest.title())),
+                })?;
+        match self.output {
+            Some(form) => output::put(render(&made, form)?).context("nobody reads the output")?,
+            None => output::put(format_args!("{} created\n", manifest.title()))?,
+        }
+        Ok(())
+    }
+
+    fn manifest(&self) -> Value {
+        let mut spec = json!({"mission": self.mission.join(" ")});
+        if let Some(text) = &self.personality {
+            spec["personality"] = json!([{"inline": text}]);
+        }
+        if !self.channels.is_empty() {
+            spec["chat"] = json!({"channels": self.channels});
+        }
+        if let Some(model) = &self.model {
+            spec["runtime"] = json!({"model": model});
+        }
+        let limits = [
+            ("turns", self.turns.map(Value::from)),
+            ("costUSD", self.cost.map(Value::from)),
+        ];
+        for (name, limit) in limits {
+            if let Some(limit) = limit {
+                spec["limits"][name] = limit;
+            }
+        }
+        let metadata = json!({"name": self.name, "namespace": self.namespace});
+        json!({"apiVersion": OWN_API, "kind": "Agent", "metadata": metadata, "spec": spec})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        run: Run,
+    }
+
+    fn manifest(line: &str) -> Value {
+        Line::parse_from(line.split(' ')).run.manifest()
+    }
+
+    #[test]
+    fn words_become_a_manifest() {
+        let line = "run eve Keep people company --channel help --turns 3 --cost 0.5 --model m";
+        let value = manifest(line);
+        Manifest::read(value.clone()).unwrap();
+        let spec = json!({"mission": "Keep people company", "chat": {"channels": ["#help"]},
+            "runtime": {"model": "m"}, "limits": {"turns": 3, "costUSD": 0.5}});
+        assert_eq!(value["spec"], spec);
+        assert_eq!(manifest("run eve Talk")["spec"], json!({"mission": "Talk"}));
+        assert!(channel("a b").is_err() && channel("#").is_err());
+    }
+}
