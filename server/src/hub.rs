@@ -13,6 +13,8 @@ mod membership;
 mod message;
 mod peer;
 mod presence;
+mod replay;
+mod resume;
 mod rooms;
 #[cfg(test)]
 mod tests;
@@ -126,6 +128,7 @@ impl Hub {
                 self.peers.insert(id, Peer::new(outbox));
             }
             Command::Gone { id } => self.remove(id),
+            Command::More { id } => self.drained(id),
             Command::Frame { id, text, share } => {
                 self.frame(id, &text);
                 drop(share);

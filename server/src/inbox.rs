@@ -31,6 +31,11 @@ pub enum Command {
         /// Its share of the bytes that may wait.
         share: OwnedSemaphorePermit,
     },
+    /// What was sent of history is with the operating system: there is room for more.
+    More {
+        /// To which connection.
+        id: u64,
+    },
     /// A connection ended.
     Gone {
         /// Its number.

@@ -19,6 +19,10 @@ const OVERHEAD: usize = 64;
 pub enum Out {
     /// Send this frame, encoded once for everybody.
     Text(Utf8Bytes),
+    /// Send this frame, which is history that was asked for: it has no weight.
+    Replay(Utf8Bytes),
+    /// Report once all before this is with the operating system; the hub sends more history then.
+    More,
     /// Close with this code and reason, after what waits.
     Close(u16, &'static str),
 }
@@ -27,7 +31,7 @@ impl Out {
     fn weight(&self) -> usize {
         match self {
             Self::Text(text) => text.len() + OVERHEAD,
-            Self::Close(..) => 0,
+            Self::Replay(_) | Self::More | Self::Close(..) => 0,
         }
     }
 }

@@ -63,7 +63,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     let carry = async {
         tokio::select! {
             end = read(&mut source, id, &hub, &missed) => end,
-            end = write(&mut sink, queue, &missed, &limits) => end,
+            end = write(&mut sink, queue, id, &hub, &missed, &limits) => end,
         }
     };
     let end = tokio::select! {
@@ -123,6 +123,8 @@ async fn read<S: AsyncRead + AsyncWrite + Unpin>(
 async fn write<S: AsyncRead + AsyncWrite + Unpin>(
     sink: &mut Sink<S>,
     mut queue: Queue,
+    id: u64,
+    hub: &Inbox,
     missed: &AtomicU8,
     limits: &Limits,
 ) -> End {
@@ -137,10 +139,19 @@ async fn write<S: AsyncRead + AsyncWrite + Unpin>(
             }
             out = queue.next() => match out {
                 // Whatever waits goes out in one write.
-                Some(Out::Text(text)) if queue.is_empty() => {
+                Some(Out::Text(text) | Out::Replay(text)) if queue.is_empty() => {
                     timeout(limits.write, sink.send(Message::Text(text))).await
                 }
-                Some(Out::Text(text)) => timeout(limits.write, sink.feed(Message::Text(text))).await,
+                Some(Out::Text(text) | Out::Replay(text)) => {
+                    timeout(limits.write, sink.feed(Message::Text(text))).await
+                }
+                Some(Out::More) => {
+                    let written = timeout(limits.write, sink.flush()).await;
+                    if let Err(HubGone) = hub.send(Command::More { id }).await {
+                        return End::Close(1001, "server is stopping");
+                    }
+                    written
+                }
                 Some(Out::Close(code, reason)) => return End::Close(code, reason),
                 None => return End::Close(1001, "server is stopping"),
             },

@@ -41,7 +41,7 @@ impl Hub {
             "LIST_CHANNELS" => self.list_channels(id),
             "ADMIN_APPROVE" => self.approve(id, fields),
             "ADMIN_REVOKE" => self.revoke(id, fields),
-            "JOIN" => self.join(id, frame::channel(fields)?),
+            "JOIN" => self.join(id, fields),
             "LEAVE" => self.leave(id, frame::channel(fields)?),
             "LIST_AGENTS" => self.list_agents(id, frame::channel(fields)?),
             "CREATE_CHANNEL" => self.create_channel(id, fields),

@@ -152,11 +152,20 @@ impl Hub {
             fields["lurk_reason"] = "newcomers listen first on this server".into();
         }
         fields["disclaimer"] = DISCLAIMER.into();
+        // Where the order of each channel stands that the agent is put into: what it hears from now on comes
+        // after that, and what it missed before it can ask for.
+        let rooms = self.open_rooms(agent.verified);
+        let position =
+            |room: &usize| (self.rooms[*room].channel.name.clone(), self.position(*room));
+        fields["channels"] = rooms.iter().map(position).collect::<Map<_, _>>().into();
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.stage = Stage::In(agent);
         }
         self.tell(id, &make("WELCOME", fields));
-        self.auto_join(id)
+        for room in rooms {
+            self.enter(id, room)?;
+        }
+        Ok(())
     }
 
     /// Eight characters, random.

@@ -1,23 +1,18 @@
 //! Coming into channels and leaving them.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{Hub, dispatch::storage};
-use crate::frame::{Refusal, make};
+use super::{Hub, dispatch::storage, resume};
+use crate::frame::{self, Refusal, make};
 
 impl Hub {
-    /// A newcomer is in every channel that it may be in.
-    pub(super) fn auto_join(&mut self, id: u64) -> Result<(), Refusal> {
-        let verified = self.agent(id)?.verified;
-        for room in 0..self.rooms.len() {
-            if verified || !self.rooms[room].channel.verified_only {
-                self.enter(id, room)?;
-            }
-        }
-        Ok(())
+    /// The rooms that an agent is put into when it arrives: all that it may be in.
+    pub(super) fn open_rooms(&self, verified: bool) -> Vec<usize> {
+        let may = |room: &usize| verified || !self.rooms[*room].channel.verified_only;
+        (0..self.rooms.len()).filter(may).collect()
     }
 
-    fn enter(&mut self, id: u64, room: usize) -> Result<(), Refusal> {
+    pub(super) fn enter(&mut self, id: u64, room: usize) -> Result<(), Refusal> {
         if !self.rooms[room].members.insert(id) {
             return Ok(());
         }
@@ -28,32 +23,25 @@ impl Hub {
         Ok(())
     }
 
-    pub(super) fn join(&mut self, id: u64, name: &str) -> Result<(), Refusal> {
+    pub(super) fn join(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
+        let (name, left_off) = (frame::channel(fields)?, resume::position(fields)?);
         let verified = self.agent(id)?.verified;
         let room = self.room(name)?;
         if self.rooms[room].channel.verified_only && !verified {
-            return Err((
-                "AUTH_REQUIRED",
-                format!("{name} admits verified agents only"),
-            ));
+            let text = format!("{name} admits verified agents only");
+            return Err(("AUTH_REQUIRED", text));
         }
-        let history = self.store.tail(name, self.args.replay).map_err(storage)?;
+        let start = self.start(room, left_off).map_err(storage)?;
         self.enter(id, room)?;
         let agents: Vec<_> = self.members(room).collect();
-        let epoch = self.rooms[room].channel.epoch.clone();
-        self.tell(
-            id,
-            &make(
-                "JOINED",
-                json!({"channel": name, "agents": agents, "epoch": epoch}),
-            ),
-        );
-        for json in history {
-            if let Ok(Value::Object(mut message)) = serde_json::from_str(&json) {
-                message.insert("replay".into(), true.into());
-                self.tell(id, &Value::Object(message));
-            }
+        let channel = &self.rooms[room].channel;
+        let mut joined = json!({"channel": name, "agents": agents, "epoch": channel.epoch,
+            "offset": channel.last, "since": start.since});
+        if let Some(resumed) = start.resumed {
+            joined["resumed"] = resumed.into();
         }
+        self.tell(id, &make("JOINED", joined));
+        self.replay(id, room, start.since);
         Ok(())
     }
 
@@ -64,6 +52,9 @@ impl Hub {
             return Ok(());
         };
         if self.rooms[room].members.remove(&id) {
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.replays.stop(room);
+            }
             self.publish(room, &make("AGENT_LEFT", gone), None);
         }
         self.tell(id, &make("LEFT", json!({"channel": name})));

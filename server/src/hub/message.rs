@@ -40,7 +40,11 @@ impl Hub {
             .append(to, offset, &frame.to_string())
             .map_err(storage)?;
         channel.last = offset;
-        self.publish(room, &frame, None);
+        // Who is reading up in this channel comes across it in storage.
+        let current = |id: &u64| self.peers.get(id).is_some_and(|p| !p.replays.covers(room));
+        let members = self.rooms[room].members.iter().copied();
+        let hearers: Vec<_> = members.filter(current).collect();
+        self.tell_all(hearers, &frame);
         Ok(())
     }
 

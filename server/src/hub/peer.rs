@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Hub, identify::Challenge};
+use super::{Hub, identify::Challenge, replay::Replays};
 use crate::{frame::Refusal, outbox::Outbox};
 
 /// One connection.
@@ -11,6 +11,7 @@ pub struct Peer {
     /// When its last frames came, Unix milliseconds.
     pub frames: VecDeque<i64>,
     pub stage: Stage,
+    pub replays: Replays,
 }
 
 /// How far the handshake has come.
@@ -61,6 +62,7 @@ impl Peer {
             outbox,
             frames: VecDeque::new(),
             stage: Stage::Open,
+            replays: Replays::default(),
         }
     }
 

@@ -134,10 +134,10 @@ impl Hub {
         }
         let room = self.make_channel(name, flag("verified_only"))?;
         self.rooms[room].members.insert(id);
-        self.tell(
-            id,
-            &make("JOINED", json!({"channel": name, "agents": [me]})),
-        );
+        let epoch = &self.rooms[room].channel.epoch;
+        let joined =
+            json!({"channel": name, "agents": [me], "epoch": epoch, "offset": 0, "since": 0});
+        self.tell(id, &make("JOINED", joined));
         Ok(())
     }
 }

@@ -136,14 +136,41 @@ impl Store {
             .map(drop)
     }
 
-    /// The last `count` messages, oldest first.
-    pub fn tail(&self, channel: &str, count: u32) -> Result<Vec<String>, StoreError> {
-        let mut query = self.db.prepare(
-            "SELECT json FROM (SELECT offset, json FROM message WHERE channel = ?1
-                 ORDER BY offset DESC LIMIT ?2) ORDER BY offset",
+    /// Messages after an offset, oldest first, each with its own: at most `count`, and no more than fit into
+    /// `bytes`, but at least one when there is one.
+    pub fn after(
+        &self,
+        channel: &str,
+        offset: u64,
+        count: usize,
+        bytes: usize,
+    ) -> Result<Vec<(u64, String)>, StoreError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT offset, json FROM message WHERE channel = ?1 AND offset > ?2 ORDER BY offset",
         )?;
-        let rows = query.query_map(params![channel, count], |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        let mut rows = query.query(params![channel, offset])?;
+        let (mut found, mut size) = (vec![], 0);
+        while found.len() < count
+            && let Some(row) = rows.next()?
+        {
+            let (offset, json): (i64, String) = (row.get(0)?, row.get(1)?);
+            size += json.len();
+            if size > bytes && !found.is_empty() {
+                break;
+            }
+            found.push((offset.unsigned_abs(), json));
+        }
+        Ok(found)
+    }
+
+    /// Offset of the oldest message that is still there.
+    pub fn first(&self, channel: &str) -> Result<Option<u64>, StoreError> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT MIN(offset) FROM message WHERE channel = ?1")?;
+        let first: Option<i64> = query.query_row([channel], |row| row.get(0))?;
+        Ok(first.map(i64::unsigned_abs))
     }
 
     /// Puts a key on the allowlist.

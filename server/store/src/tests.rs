@@ -20,7 +20,7 @@ fn what_was_stored_is_there_after_reopening() {
     }
     let store = Store::open(&path).unwrap();
     assert_eq!(store.channels().unwrap(), [Channel { last: 3, ..channel }]);
-    assert_eq!(store.tail("#a", 2).unwrap(), ["m2", "m3"]);
+    assert_eq!(texts(&store, 1), ["m2", "m3"]);
     assert!(store.is_allowed("key").unwrap());
     assert!(store.disallow("key").unwrap());
     assert!(!store.is_allowed("key").unwrap());
@@ -46,24 +46,48 @@ fn a_batch_is_stored_as_a_whole_or_not_at_all() {
     let other = Store::open(&path).unwrap();
     store.begin().unwrap();
     store.append("#a", 1, "one").unwrap();
-    assert_eq!(
-        other.tail("#a", 9).unwrap(),
-        [""; 0],
-        "seen before the commit"
-    );
+    assert_eq!(texts(&other, 0), [""; 0], "seen before the commit");
     store.append("#a", 2, "two").unwrap();
     store.commit().unwrap();
-    assert_eq!(other.tail("#a", 9).unwrap(), ["one", "two"]);
+    assert_eq!(texts(&other, 0), ["one", "two"]);
 
     store.begin().unwrap();
     store.append("#a", 3, "three").unwrap();
     store.append("#a", 3, "again").unwrap_err();
     store.append("#a", 4, "four").unwrap();
     assert!(matches!(store.commit(), Err(StoreError::Batch)));
-    assert_eq!(store.tail("#a", 9).unwrap(), ["one", "two"]);
+    assert_eq!(texts(&store, 0), ["one", "two"]);
 
     store.begin().unwrap();
     store.append("#a", 3, "three").unwrap();
     store.commit().unwrap();
-    assert_eq!(other.tail("#a", 1).unwrap(), ["three"]);
+    assert_eq!(texts(&other, 2), ["three"]);
+}
+
+#[test]
+fn reading_is_bounded_in_messages_and_bytes_and_always_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("chat.db")).unwrap();
+    assert_eq!(store.first("#a").unwrap(), None);
+    for offset in 3..=6 {
+        store.append("#a", offset, "four").unwrap();
+    }
+    assert_eq!(store.first("#a").unwrap(), Some(3));
+    let read = |after, count, bytes| {
+        let found = store.after("#a", after, count, bytes).unwrap();
+        found
+            .into_iter()
+            .map(|(offset, _)| offset)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(read(0, 9, 99), [3, 4, 5, 6]);
+    assert_eq!(read(3, 2, 99), [4, 5]);
+    assert_eq!(read(3, 9, 8), [4, 5]);
+    assert_eq!(read(3, 9, 1), [4]);
+    assert_eq!(read(6, 9, 99), [0; 0]);
+}
+
+fn texts(store: &Store, after: u64) -> Vec<String> {
+    let found = store.after("#a", after, 99, 9999).unwrap();
+    found.into_iter().map(|(_, json)| json).collect()
 }

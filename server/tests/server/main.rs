@@ -9,6 +9,7 @@ mod exchange;
 mod process;
 mod raw;
 mod refusals;
+mod resume;
 mod slow;
 
 use std::time::Duration;

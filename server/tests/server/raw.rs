@@ -54,6 +54,18 @@ impl Raw {
         }
     }
 
+    /// All frames up to the answer to a PING, which is not among them.
+    pub async fn rest(&mut self) -> Vec<Value> {
+        self.tell(json!({"type": "PING"})).await;
+        let mut frames = vec![];
+        loop {
+            match self.next().await.unwrap() {
+                frame if frame["type"] == "PONG" => return frames,
+                frame => frames.push(frame),
+            }
+        }
+    }
+
     /// Reads to the end: the close's code and reason.
     pub async fn closed(&mut self) -> (u16, String) {
         loop {

@@ -1,0 +1,111 @@
+//! History that a connection is given at its own pace.
+//!
+//! A channel that a connection is reading up in reaches it only from storage, in batches that the socket has
+//! drained, until it has caught up; from then on it hears what is said as everybody does. So every channel
+//! keeps its order, nothing is missed, and history never makes anybody a slow consumer.
+
+use std::collections::VecDeque;
+
+use agentchat_store::StoreError;
+
+use super::Hub;
+use crate::outbox::Out;
+
+/// The most messages and bytes of a batch; a larger message is a batch of its own.
+const BATCH: (usize, usize) = (64, 256 * 1024);
+
+/// What a connection is reading up on.
+#[derive(Default)]
+pub struct Replays {
+    /// Channels take turns.
+    queue: VecDeque<Replay>,
+    /// Whether a batch is on its way.
+    sending: bool,
+}
+
+struct Replay {
+    room: usize,
+    /// Offset of the last message that was sent.
+    sent: u64,
+    /// Offset up to which messages count as history: what was said before the JOIN.
+    history: u64,
+}
+
+impl Replays {
+    /// Whether what is said in a room comes from storage.
+    pub fn covers(&self, room: usize) -> bool {
+        self.queue.iter().any(|replay| replay.room == room)
+    }
+
+    pub fn stop(&mut self, room: usize) {
+        self.queue.retain(|replay| replay.room != room);
+    }
+}
+
+impl Hub {
+    /// Gives a connection what was said in a room after an offset, and what is said until it has caught up.
+    pub(super) fn replay(&mut self, id: u64, room: usize, since: u64) {
+        let history = self.rooms[room].channel.last;
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        let queue = &mut peer.replays.queue;
+        // Joined again while it is still reading up: what the first JOIN promised is owed too.
+        let owed = queue.iter().find(|replay| replay.room == room);
+        let sent = owed.map_or(since, |replay| replay.sent.min(since));
+        peer.replays.stop(room);
+        if sent < history {
+            peer.replays.queue.push_back(Replay {
+                room,
+                sent,
+                history,
+            });
+            self.send_more(id);
+        }
+    }
+
+    /// The socket has drained a batch.
+    pub(super) fn drained(&mut self, id: u64) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.replays.sending = false;
+            self.send_more(id);
+        }
+    }
+
+    fn send_more(&mut self, id: u64) {
+        if let Err(error) = self.send_batch(id) {
+            tracing::error!(id, %error, "history can't be read");
+            self.close(id, 1011, "storage failed");
+        }
+    }
+
+    fn send_batch(&mut self, id: u64) -> Result<(), StoreError> {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return Ok(());
+        };
+        if peer.replays.sending {
+            return Ok(());
+        }
+        let Some(mut replay) = peer.replays.queue.pop_front() else {
+            return Ok(());
+        };
+        let channel = &self.rooms[replay.room].channel;
+        let batch = self
+            .store
+            .after(&channel.name, replay.sent, BATCH.0, BATCH.1)?;
+        for (offset, json) in batch {
+            let text = match json.strip_suffix('}') {
+                Some(open) if offset <= replay.history => format!("{open},\"replay\":true}}"),
+                _ => json,
+            };
+            self.outs.push((id, Out::Replay(text.into())));
+            replay.sent = offset;
+        }
+        self.outs.push((id, Out::More));
+        peer.replays.sending = true;
+        if replay.sent < channel.last {
+            peer.replays.queue.push_back(replay);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! Where a connection that comes back left off.
+
+use agentchat_store::StoreError;
+use serde_json::{Map, Value, json};
+
+use super::Hub;
+use crate::frame::{Refusal, invalid};
+
+/// A place in a channel's order.
+pub struct Position {
+    epoch: String,
+    offset: u64,
+}
+
+/// Where replay starts.
+pub struct Start {
+    /// Offset of the last message before it.
+    pub since: u64,
+    /// Whether that is where the connection left off; none when it did not say where.
+    pub resumed: Option<bool>,
+}
+
+/// The `resume` of a JOIN.
+pub fn position(fields: &Map<String, Value>) -> Result<Option<Position>, Refusal> {
+    match fields.get("resume") {
+        None | Some(Value::Null) => Ok(None),
+        Some(resume) => {
+            let epoch = resume.get("epoch").and_then(Value::as_str);
+            let offset = resume.get("offset").and_then(Value::as_u64);
+            let (Some(epoch), Some(offset)) = (epoch, offset) else {
+                return Err(invalid(
+                    "resume must be {\"epoch\": string, \"offset\": whole number}",
+                ));
+            };
+            let epoch = epoch.to_owned();
+            Ok(Some(Position { epoch, offset }))
+        }
+    }
+}
+
+impl Hub {
+    /// Exactly after the position, when history reaches back to it; else as much as newcomers get.
+    pub(super) fn start(
+        &self,
+        room: usize,
+        position: Option<Position>,
+    ) -> Result<Start, StoreError> {
+        let channel = &self.rooms[room].channel;
+        let first = self.store.first(&channel.name)?;
+        let before_first = first.map_or(channel.last, |first| first.saturating_sub(1));
+        let reached = |position: &Position| {
+            position.epoch == channel.epoch
+                && (before_first..=channel.last).contains(&position.offset)
+        };
+        let newcomers = channel.last.saturating_sub(u64::from(self.args.replay));
+        Ok(match position {
+            Some(position) if reached(&position) => Start {
+                since: position.offset,
+                resumed: Some(true),
+            },
+            other => Start {
+                since: newcomers.max(before_first),
+                resumed: other.map(|_| false),
+            },
+        })
+    }
+
+    /// Where a room's order stands.
+    pub(super) fn position(&self, room: usize) -> Value {
+        let channel = &self.rooms[room].channel;
+        json!({"epoch": channel.epoch, "offset": channel.last})
+    }
+}
