@@ -42,7 +42,7 @@ pub fn create(
 ) -> Result<Admitted, Failure> {
     let resource = &target.resource;
     identify(target, &mut object)?;
-    if resource.status && resource.origin == Origin::Custom {
+    if resource.status {
         remove(&mut object, "status");
     }
     if let Some(metadata) = object["metadata"].as_object_mut() {
@@ -76,8 +76,14 @@ pub fn update(
     match target.subresource {
         Some(Subresource::Status) => object = with(current, &object, "status"),
         Some(Subresource::Finalize) => object = with(current, &object, "spec"),
-        None if resource.status => object = without_change(current, object, "status"),
-        None => {}
+        None => {
+            if resource.status {
+                object = without_change(current, object, "status");
+            }
+            if resource.finalize {
+                object = without_change(current, object, "spec");
+            }
+        }
     }
     if target.subresource.is_none() {
         meta::keep_owned(&mut object, current);

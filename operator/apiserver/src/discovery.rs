@@ -104,7 +104,7 @@ fn list(registry: &Registry, group: &str, version: &str) -> Response {
         if resource.status {
             parts.push("status");
         }
-        if resource.stored_as() == "namespaces" {
+        if resource.finalize {
             parts.push("finalize");
         }
         for part in parts {

@@ -24,6 +24,9 @@ pub enum Patch {
 /// More than that many operations are refused, as upstream does.
 const OPERATIONS: usize = 10_000;
 
+/// Bytes that `copy` operations of one patch may add, as upstream limits them.
+const COPIES: usize = 3_145_728;
+
 impl Patch {
     /// Decodes a body.
     pub fn decode(resource: &Resource, media_type: &str, bytes: &[u8]) -> Result<Self, Failure> {
@@ -86,7 +89,17 @@ fn accepted(resource: &Resource) -> &'static str {
 /// Applies the operations one by one. A `test` of an absent path against null succeeds: clients
 /// written for Kubernetes (kube's finalizer among them) rely on it.
 fn json(object: &mut Value, operations: &[PatchOperation]) -> Result<(), Failure> {
+    let mut copied = 0;
     for operation in operations {
+        if let PatchOperation::Copy(copy) = operation
+            && let Ok(value) = copy.from.resolve(object)
+        {
+            copied += value.to_string().len();
+            if copied > COPIES {
+                let why = format!("the JSON patch copies more than {COPIES} bytes");
+                return Err(Failure::too_large(why));
+            }
+        }
         if let PatchOperation::Test(test) = operation
             && test.value.is_null()
             && test.path.resolve(object).is_err()
@@ -130,6 +143,15 @@ mod tests {
         assert_eq!(once["metadata"]["finalizers"], json!(["x"]));
         let twice = apply("application/json-patch+json", &patch, &once).unwrap_err();
         assert_eq!(twice.code, 422);
+    }
+
+    #[test]
+    fn copies_are_bounded() {
+        let double = |n: usize| json!({"op": "copy", "from": "", "path": format!("/{n}")});
+        let patch = (0..40).map(double).collect();
+        let object = json!({"a": "0123456789"});
+        let failure = apply("application/json-patch+json", &patch, &object).unwrap_err();
+        assert_eq!(failure.code, 413);
     }
 
     #[test]

@@ -25,6 +25,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a request's head may take, idle connections included.
 const HEADERS: Duration = Duration::from_secs(300);
 
+/// How often an HTTP/2 client is asked whether it is still there.
+const PING: Duration = Duration::from_secs(30);
+
 /// How long answers under way may take after the shutdown began.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -84,7 +87,10 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router, wa
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS);
-    builder.http2().timer(TokioTimer::new());
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING);
     let service = TowerToHyperService::new(router);
     let served = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(served.into_owned()).await {

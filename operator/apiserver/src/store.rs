@@ -25,6 +25,9 @@ pub use state::{Event, Key, State, TooOld, within};
 /// each report every ten seconds makes 7,500 changes in that time.
 const HISTORY: usize = 8192;
 
+/// Size of an object, as JSON: what etcd takes by default.
+const OBJECT: usize = 1_572_864;
+
 /// Why the store can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -151,6 +154,12 @@ impl Store {
             };
             let revision = state.revision() + 1;
             object["metadata"]["resourceVersion"] = revision.to_string().into();
+            let size = serde_json::to_vec(&object).map_or(usize::MAX, |bytes| bytes.len());
+            if !deleted && size > OBJECT {
+                return Err(Failure::too_large(format!(
+                    "the object has {size} bytes, more than the {OBJECT} that are stored"
+                )));
+            }
             let event = Event {
                 revision,
                 previous: state.get(&key).cloned(),

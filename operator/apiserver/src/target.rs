@@ -65,7 +65,7 @@ impl Target {
             [name, "status"] if resource.status => {
                 (Some((*name).to_owned()), Some(Subresource::Status))
             }
-            [name, "finalize"] if resource.stored_as() == "namespaces" => {
+            [name, "finalize"] if resource.finalize => {
                 (Some((*name).to_owned()), Some(Subresource::Finalize))
             }
             _ => return None,

@@ -61,6 +61,8 @@ pub struct Resource {
     pub namespaced: bool,
     /// Whether there is a status subresource.
     pub status: bool,
+    /// Whether `spec.finalizers` keeps objects too, changed by a `finalize` subresource.
+    pub finalize: bool,
     /// Whether objects can be written.
     pub writable: bool,
     /// Where the type comes from.

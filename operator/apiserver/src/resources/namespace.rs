@@ -49,11 +49,11 @@ pub fn check(state: &State, target: &Target) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether an object still has finalizers; a Namespace has more of them in its spec.
+/// Whether an object still has finalizers, in its spec too where the type has them there.
 pub fn held(target: &Target, object: &Value) -> bool {
     let spec = object["spec"]["finalizers"].as_array();
-    let more = target.resource.stored_as() == RESOURCE && spec.is_some_and(|list| !list.is_empty());
-    more || !meta::finalizers(object).is_empty()
+    let more = spec.is_some_and(|list| !list.is_empty());
+    target.resource.finalize && more || !meta::finalizers(object).is_empty()
 }
 
 /// Notes on a Namespace that it is being deleted.

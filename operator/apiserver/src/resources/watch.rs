@@ -60,6 +60,10 @@ fn start(api: &Arc<Api>, call: Call, selector: Selector) -> Result<Response, Fai
             "application/json, application/json;stream=watch",
         ));
     }
+    if api.shutdown.is_cancelled() {
+        // A watch that ended at once would be asked for again at once.
+        return Err(Failure::unavailable("the server is shutting down"));
+    }
     let query = &call.query;
     let exact = query.resource_version_match.as_deref() == Some("Exact");
     if query.send_initial_events && query.resource_version_match.is_none() || exact {

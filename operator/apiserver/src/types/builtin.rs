@@ -23,6 +23,7 @@ fn core(kind: &str, plural: &str, short: &[&str], schema: Value) -> Result<Resou
         categories: Vec::new(),
         namespaced: true,
         status: false,
+        finalize: false,
         writable: true,
         origin: Origin::BuiltIn,
         schema: Schema::new(schema)?,
@@ -69,6 +70,7 @@ fn namespaces() -> Result<Resource, Error> {
     let mut resource = core("Namespace", "namespaces", &["ns"], schema)?;
     resource.namespaced = false;
     resource.status = true;
+    resource.finalize = true;
     resource.columns = vec![column("Status", "string", ".status.phase"), age()];
     resource.selectable = vec!["status.phase".into()];
     resource.name_is_label = true;

@@ -67,6 +67,7 @@ pub(super) fn parse(text: &str) -> Result<Resource, Error> {
         categories: names.categories.unwrap_or_default(),
         namespaced: crd.spec.scope == "Namespaced",
         status,
+        finalize: false,
         writable: true,
         origin: Origin::Custom,
         schema: Schema::new(schema)?,
