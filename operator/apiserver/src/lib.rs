@@ -32,7 +32,7 @@ mod table;
 mod target;
 mod types;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
@@ -99,8 +99,10 @@ impl ApiServer {
         let address = listener.local_addr().map_err(listen)?;
         pki::make_folder(&options.data_dir)?;
         let store = Arc::new(Store::open(&options.data_dir.join("state.db"))?);
+        adapt(&store, &registry);
         let pki = pki::Pki::open(&options.data_dir, address)?;
         let api = Arc::new(Api {
+            openapi: openapi::Documents::new(&registry),
             store,
             registry,
             shutdown: CancellationToken::new(),
@@ -150,4 +152,21 @@ impl ApiServer {
         );
         Ok(())
     }
+}
+
+/// Brings objects that an earlier program stored to what the schemas say today: clients see
+/// defaults of fields that came later, and none of the fields that went.
+fn adapt(store: &Store, registry: &Registry) {
+    let types: BTreeMap<String, &Arc<types::Resource>> = registry
+        .all()
+        .iter()
+        .map(|resource| (resource.stored_as(), resource))
+        .collect();
+    store.adapt(|key, object| {
+        if let Some(resource) = types.get(&key.resource) {
+            object["apiVersion"] = resource.api_version().into();
+            resource.schema.prune(object);
+            resource.schema.default(object);
+        }
+    });
 }

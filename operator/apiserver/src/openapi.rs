@@ -3,12 +3,13 @@
 //! kubectl looks for two things: whether the PATCH of a kind takes `fieldValidation`, and the schema
 //! of the kind. So a document has one path a resource with its verbs, and one schema.
 
+mod meta;
 pub mod v2;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
-    Json,
+    body::Bytes,
     extract::{Path, Query, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -22,6 +23,8 @@ use crate::{
     types::{Registry, Resource},
 };
 
+const REVALIDATED: &str = "no-cache, private";
+const KEPT: &str = "public, immutable, max-age=31536000";
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 /// The hash that makes a document's address change with it.
@@ -30,64 +33,94 @@ pub struct Version {
     hash: Option<String>,
 }
 
+/// The documents, made once, by path below `/openapi/v3/`.
+#[derive(Debug)]
+pub struct Documents {
+    by_path: BTreeMap<String, Document>,
+    index: Document,
+}
+
+#[derive(Debug)]
+struct Document {
+    hash: String,
+    body: Bytes,
+}
+
+impl Document {
+    fn new(value: &Value) -> Self {
+        let body = Bytes::from(value.to_string());
+        let digest = digest(&SHA256, &body);
+        let hex = digest.as_ref().iter().map(|byte| format!("{byte:02X}"));
+        Self {
+            hash: hex.collect(),
+            body,
+        }
+    }
+
+    /// The document, or that it is still the one the client has.
+    fn answer(&self, caching: &'static str, headers: &HeaderMap) -> Response {
+        let tag = format!("\"{}\"", self.hash);
+        let same = |value: &HeaderValue| value.as_bytes() == tag.as_bytes();
+        let known = headers.get(header::IF_NONE_MATCH).is_some_and(same);
+        let about = [
+            (header::ETAG, tag),
+            (header::CACHE_CONTROL, caching.to_owned()),
+            (header::VARY, "Accept".to_owned()),
+        ];
+        if known {
+            return (StatusCode::NOT_MODIFIED, about).into_response();
+        }
+        let json = [(header::CONTENT_TYPE, "application/json")];
+        (about, json, self.body.clone()).into_response()
+    }
+}
+
+impl Documents {
+    /// Makes the documents of these types.
+    pub fn new(registry: &Registry) -> Self {
+        let by_path: BTreeMap<String, Document> = registry
+            .group_versions()
+            .into_iter()
+            .map(|(group, version)| {
+                let value = document(registry, group, version);
+                (path(group, version), Document::new(&value))
+            })
+            .collect();
+        let paths: Map<String, Value> = by_path
+            .iter()
+            .map(|(path, document)| {
+                let url = format!("/openapi/v3/{path}?hash={}", document.hash);
+                (path.clone(), json!({"serverRelativeURL": url}))
+            })
+            .collect();
+        let index = Document::new(&json!({"paths": paths}));
+        Self { by_path, index }
+    }
+}
+
 /// GET /openapi/v3.
-pub async fn index(State(api): State<Arc<Api>>) -> Json<Value> {
-    let mut paths = Map::new();
-    for (group, version) in api.registry.group_versions() {
-        let path = path(group, version);
-        let hash = hash(&document(&api.registry, group, version));
-        let url = format!("/openapi/v3/{path}?hash={hash}");
-        paths.insert(path, json!({"serverRelativeURL": url}));
-    }
-    Json(json!({"paths": paths}))
+pub async fn index(State(api): State<Arc<Api>>, headers: HeaderMap) -> Response {
+    api.openapi.index.answer(REVALIDATED, &headers)
 }
 
-/// GET /openapi/v3/api/v1.
-pub async fn core(
+/// GET of a document. With a hash it may be kept for ever; a hash that went leads to today's.
+pub async fn one(
     State(api): State<Arc<Api>>,
+    Path(path): Path<String>,
     Query(asked): Query<Version>,
     headers: HeaderMap,
 ) -> Response {
-    answer(&api.registry, "", "v1", &asked, &headers)
-}
-
-/// GET /openapi/v3/apis/GROUP/VERSION.
-pub async fn group(
-    State(api): State<Arc<Api>>,
-    Path((group, version)): Path<(String, String)>,
-    Query(asked): Query<Version>,
-    headers: HeaderMap,
-) -> Response {
-    answer(&api.registry, &group, &version, &asked, &headers)
-}
-
-fn answer(
-    registry: &Registry,
-    group: &str,
-    version: &str,
-    asked: &Version,
-    headers: &HeaderMap,
-) -> Response {
-    if !registry.group_versions().contains(&(group, version)) {
+    let Some(document) = api.openapi.by_path.get(&path) else {
         return resources::no_such_path();
-    }
-    let document = document(registry, group, version);
-    let hash = hash(&document);
-    if asked.hash.as_ref().is_some_and(|said| *said != hash) {
-        let url = format!("/openapi/v3/{}?hash={hash}", path(group, version));
-        return (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, url)]).into_response();
-    }
-    let tag = format!("\"{hash}\"");
-    let same = |value: &HeaderValue| value.as_bytes() == tag.as_bytes();
-    if headers.get(header::IF_NONE_MATCH).is_some_and(same) {
-        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
-    }
-    let caching = match asked.hash {
-        Some(_) => "public, immutable, max-age=31536000",
-        None => "no-cache, private",
     };
-    let headers = [(header::ETAG, tag), (header::CACHE_CONTROL, caching.into())];
-    (headers, Json(document)).into_response()
+    match asked.hash {
+        None => document.answer(REVALIDATED, &headers),
+        Some(hash) if hash == document.hash => document.answer(KEPT, &headers),
+        Some(_) => {
+            let url = format!("/openapi/v3/{path}?hash={}", document.hash);
+            (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, url)]).into_response()
+        }
+    }
 }
 
 fn path(group: &str, version: &str) -> String {
@@ -98,15 +131,9 @@ fn path(group: &str, version: &str) -> String {
     }
 }
 
-fn hash(document: &Value) -> String {
-    let digest = digest(&SHA256, document.to_string().as_bytes());
-    let bytes = digest.as_ref().iter();
-    bytes.map(|byte| format!("{byte:02X}")).collect()
-}
-
 fn document(registry: &Registry, group: &str, version: &str) -> Value {
     let mut paths = Map::new();
-    let mut schemas = Map::from_iter([(META.to_owned(), object_meta())]);
+    let mut schemas = Map::from_iter([(META.to_owned(), meta::schema())]);
     let here = registry
         .all()
         .iter()
@@ -201,72 +228,4 @@ fn schema(resource: &Resource) -> Value {
     });
     schema["x-kubernetes-group-version-kind"] = json!([kind(resource)]);
     schema
-}
-
-fn object_meta() -> Value {
-    let text = |description: &str| json!({"type": "string", "description": description});
-    let texts = |description: &str| {
-        json!({
-            "type": "object",
-            "description": description,
-            "additionalProperties": {"type": "string", "default": ""},
-        })
-    };
-    let owner = json!({
-        "type": "object",
-        "required": ["apiVersion", "kind", "name", "uid"],
-        "properties": {
-            "apiVersion": text("API version of the owner."),
-            "kind": text("Kind of the owner."),
-            "name": text("Name of the owner."),
-            "uid": text("UID of the owner."),
-            "controller": {"type": "boolean", "description": "Whether the owner controls it."},
-            "blockOwnerDeletion": {
-                "type": "boolean",
-                "description": "Whether the owner waits for it in foreground deletion.",
-            },
-        },
-    });
-    let time = |description: &str| json!({"type": "string", "format": "date-time", "description": description});
-    json!({
-        "type": "object",
-        "description": "ObjectMeta is metadata that all persisted objects have.",
-        "properties": {
-            "name": text("Unique within a namespace; can't be changed."),
-            "generateName": text("Prefix of a name that the server completes."),
-            "namespace": text("The space within which the name is unique."),
-            "uid": text("Unique in time and space; set by the server."),
-            "resourceVersion": text("Opaque version of the object; set by the server."),
-            "generation": {
-                "type": "integer",
-                "format": "int64",
-                "description": "Counts changes of the desired state; set by the server.",
-            },
-            "creationTimestamp": time("When the object was made; set by the server."),
-            "deletionTimestamp": time("When deletion was asked for; set by the server."),
-            "deletionGracePeriodSeconds": {
-                "type": "integer",
-                "format": "int64",
-                "description": "Seconds before it goes; set by the server.",
-            },
-            "labels": texts("To organise and select objects."),
-            "annotations": texts("Anything that tools want to keep with the object."),
-            "finalizers": {
-                "type": "array",
-                "description": "Must be empty before the object goes.",
-                "items": {"type": "string", "default": ""},
-                "x-kubernetes-list-type": "set",
-                "x-kubernetes-patch-strategy": "merge",
-            },
-            "ownerReferences": {
-                "type": "array",
-                "description": "Objects that this one depends on.",
-                "items": owner,
-                "x-kubernetes-list-type": "map",
-                "x-kubernetes-list-map-keys": ["uid"],
-                "x-kubernetes-patch-merge-key": "uid",
-                "x-kubernetes-patch-strategy": "merge",
-            },
-        },
-    })
 }

@@ -20,6 +20,7 @@ use crate::{
     accept::{self, Representation},
     body,
     failure::Failure,
+    openapi::Documents,
     query::Query,
     render::Renderer,
     store::Store,
@@ -36,6 +37,8 @@ pub struct Api {
     pub store: Arc<Store>,
     /// The types.
     pub registry: Registry,
+    /// What OpenAPI says of them.
+    pub openapi: Documents,
     /// Ends watches.
     pub shutdown: CancellationToken,
 }

@@ -23,8 +23,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/apis/{group}/{version}", get(discovery::group_resources))
         .route("/openapi/v2", get(openapi::v2::document))
         .route("/openapi/v3", get(openapi::index))
-        .route("/openapi/v3/api/v1", get(openapi::core))
-        .route("/openapi/v3/apis/{group}/{version}", get(openapi::group))
+        .route("/openapi/v3/{*path}", get(openapi::one))
         .fallback(resources::handle)
         .with_state(api)
 }

@@ -113,6 +113,15 @@ impl Store {
         })
     }
 
+    /// Changes every object in memory, e.g. to what its schema says today. No revision is made; an
+    /// object is stored as changed with its next write.
+    pub fn adapt(&self, mut change: impl FnMut(&Key, &mut Value)) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        for (key, object) in &mut state.objects {
+            change(key, Arc::make_mut(object));
+        }
+    }
+
     /// Looks at the newest revision. Keep it short: writers wait.
     pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
