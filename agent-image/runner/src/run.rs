@@ -30,6 +30,8 @@ const TURN_FLOOR: Duration = Duration::from_secs(1);
 const RESTART_PAUSE: Duration = Duration::from_millis(500);
 /// Deaths in a row, without a finished turn between, after which the supervisor's back-off takes over.
 const DEATHS: u32 = 3;
+/// Refusals of the credential, in one request, after which it is given up.
+const REFUSALS: u64 = 2;
 /// The largest line of the stream that is read.
 const LINE: usize = 16 * 1024 * 1024;
 /// How long Claude Code may take to end after it was asked to.
@@ -168,6 +170,7 @@ impl Runner {
             stood: false,
             cost_before: self.ledger.usage.cost_usd,
             last_message: String::new(),
+            credential_failed: false,
             turn_began: Instant::now(),
         };
         let mut line = Vec::new();
@@ -251,6 +254,19 @@ impl Runner {
                     return Ok(Some(exit::BUDGET_EXHAUSTED));
                 }
             }
+            Event::Complaint { credential } => process.credential_failed = credential,
+            Event::Retry { attempt, status } => {
+                tracing::warn!(
+                    attempt,
+                    status,
+                    "the model's API failed; Claude Code tries again"
+                );
+                // Claude Code would go on for minutes; a credential that is refused twice stays refused.
+                if matches!(status, Some(401 | 403)) && attempt >= REFUSALS {
+                    tracing::error!("the model refuses the credential; deliver another one");
+                    return Ok(Some(exit::AUTHENTICATION_REFUSED));
+                }
+            }
             Event::ToolResult => {
                 self.reporter
                     .activity(ActivityState::Thinking, now_ms())
@@ -268,7 +284,12 @@ impl Runner {
                 usage.tokens_out += tokens_out;
                 self.ledger.write(&self.ledger_path)?;
                 self.report(process.resumed).await;
+                let credential_failed = std::mem::take(&mut process.credential_failed);
                 match error {
+                    Some(_) if credential_failed => {
+                        tracing::error!("the credential is refused, or there is none");
+                        return Ok(Some(exit::AUTHENTICATION_REFUSED));
+                    }
                     Some(Failure::Authentication) => return Ok(Some(exit::AUTHENTICATION_REFUSED)),
                     Some(Failure::Quota) => return Ok(Some(exit::QUOTA_EXHAUSTED)),
                     Some(Failure::Other) => return Ok(Some(exit::ERROR)),
@@ -309,6 +330,7 @@ struct Process {
     stood: bool,
     cost_before: f64,
     last_message: String,
+    credential_failed: bool,
     turn_began: Instant,
 }
 

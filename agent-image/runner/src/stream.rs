@@ -19,8 +19,20 @@ pub enum Event {
         /// The tool it calls, if any.
         tool: Option<String>,
     },
+    /// Claude Code itself says, in the model's place, that something failed.
+    Complaint {
+        /// Whether it was the credential: refused, or not there at all.
+        credential: bool,
+    },
     /// A tool has answered.
     ToolResult,
+    /// The model's API has failed, and is tried again.
+    Retry {
+        /// How often it was tried.
+        attempt: u64,
+        /// HTTP status, if there was an answer.
+        status: Option<u64>,
+    },
     /// A turn has ended.
     Result {
         /// Whether it failed.
@@ -57,8 +69,17 @@ pub fn parse(line: &str) -> Option<Event> {
                     .any(|s| s["name"] == "agentchat" && s["status"] == "connected")
             }),
         }),
+        ("system", Some("api_retry")) => Some(Event::Retry {
+            attempt: value["attempt"].as_u64().unwrap_or(0),
+            status: value["error_status"].as_u64(),
+        }),
         ("assistant", _) => {
             let message = &value["message"];
+            if message["model"] == "<synthetic>" {
+                let error = value["error"].as_str()?;
+                let credential = error == "authentication_failed";
+                return Some(Event::Complaint { credential });
+            }
             let calls = message["content"].as_array()?.iter().rev();
             let tool = calls
                 .filter(|c| c["type"] == "tool_use")
@@ -87,15 +108,13 @@ pub fn parse(line: &str) -> Option<Event> {
     }
 }
 
-/// By the status of the model's answer where Claude Code gives one. It gives none when there is no
-/// credential at all: then it has not called the model, and has spent no time there.
+/// By the status of the model's answer, where Claude Code gives one: not when there is no credential, and not
+/// when there was no answer. A [`Event::Complaint`] before it tells these apart.
 fn failure(value: &Value) -> Failure {
     match value["api_error_status"].as_u64() {
         Some(401 | 403) => Failure::Authentication,
         Some(429) => Failure::Quota,
-        Some(_) => Failure::Other,
-        None if value["duration_api_ms"] == 0 && value["num_turns"] == 1 => Failure::Authentication,
-        None => Failure::Other,
+        _ => Failure::Other,
     }
 }
 
@@ -130,6 +149,14 @@ mod tests {
                 tool
             })
         );
+        let retry = r#"{"type":"system","subtype":"api_retry","attempt":2,"error_status":401}"#;
+        assert_eq!(
+            parse(retry),
+            Some(Event::Retry {
+                attempt: 2,
+                status: Some(401)
+            })
+        );
         let result = r#"{"type":"result","subtype":"success","is_error":false,"total_cost_usd":0.5,"usage":{"input_tokens":1,"cache_read_input_tokens":2,"output_tokens":3}}"#;
         let expected = Event::Result {
             error: None,
@@ -154,14 +181,20 @@ mod tests {
         );
         assert_eq!(of(r#","api_error_status":429"#), Some(Failure::Quota));
         assert_eq!(of(r#","api_error_status":529"#), Some(Failure::Other));
+        // No answer, or no credential: the same, but for what was said before.
         assert_eq!(
-            of(r#","duration_api_ms":0,"num_turns":1"#),
-            Some(Failure::Authentication)
-        );
-        assert_eq!(
-            of(r#","duration_api_ms":9,"num_turns":1"#),
+            of(r#","api_error_status":null,"duration_api_ms":0,"num_turns":1"#),
             Some(Failure::Other)
         );
+        let said = |error: &str| {
+            parse(&format!(
+                r#"{{"type":"assistant","message":{{"id":"m","model":"<synthetic>","content":[]}}{error}}}"#
+            ))
+        };
+        let complaint = |credential| Some(Event::Complaint { credential });
+        assert_eq!(said(r#","error":"authentication_failed""#), complaint(true));
+        assert_eq!(said(r#","error":"server_error""#), complaint(false));
+        assert_eq!(said(""), None);
     }
 
     #[test]
