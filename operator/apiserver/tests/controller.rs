@@ -1,7 +1,13 @@
 //! kube's own parts on the in-process client: finalizer, watcher, pages, status.
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use agentchat_apiserver::{ApiServer, Options};
 use futures::{StreamExt, TryStreamExt};
@@ -13,6 +19,8 @@ use kube::{
         PostParams,
     },
     runtime::{
+        Controller,
+        controller::Action,
         finalizer::{Event, finalizer},
         watcher,
     },
@@ -75,7 +83,7 @@ async fn finalizers_keep_an_object_until_cleanup() {
                     Event::Cleanup(_) => "cleanup",
                 };
                 tracing::info!(seen);
-                Ok::<_, std::io::Error>(kube::runtime::controller::Action::await_change())
+                Ok::<_, std::io::Error>(Action::await_change())
             })
             .await
             .unwrap();
@@ -145,6 +153,47 @@ async fn a_watcher_sees_every_change_and_no_other() {
     };
     assert_eq!(gone.name_any(), "b");
     assert!(revision(&gone) > revision(&running));
+}
+
+/// The whole of kube's machinery: each reconcile writes the status it wants, and then it is quiet.
+#[tokio::test]
+async fn a_controller_converges_and_rests() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = open(&folder).await;
+    let client = server.client();
+    let api = agents(client.clone());
+    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("agentchat.dev", "v1alpha1", "Agent"));
+    let reconcile = {
+        let api = api.clone();
+        move |agent: Arc<DynamicObject>, runs: Arc<AtomicUsize>| {
+            let api = api.clone();
+            async move {
+                runs.fetch_add(1, Ordering::SeqCst);
+                let phase = Patch::Merge(json!({"status": {"phase": "Running"}}));
+                api.patch_status(&agent.name_any(), &PatchParams::default(), &phase)
+                    .await?;
+                Ok::<_, kube::Error>(Action::await_change())
+            }
+        }
+    };
+    let runs = Arc::new(AtomicUsize::new(0));
+    let wait = |_: Arc<DynamicObject>, _: &kube::Error, _: Arc<AtomicUsize>| Action::await_change();
+    let controller = Controller::new_with(api.clone(), watcher::Config::default(), kind)
+        .owns(Api::<ConfigMap>::all(client), watcher::Config::default())
+        .run(reconcile, wait, runs.clone());
+    let mut reconciled = controller.boxed();
+    api.create(&PostParams::default(), &agent("a"))
+        .await
+        .unwrap();
+    // The creation, and the status that came of it; after that nothing changes.
+    for _ in 0..2 {
+        let next = timeout(DEADLINE, reconciled.next()).await.unwrap();
+        next.unwrap().unwrap();
+    }
+    let quiet = timeout(Duration::from_millis(500), reconciled.next()).await;
+    assert!(quiet.is_err(), "{} reconciles", runs.load(Ordering::SeqCst));
+    let seen = api.get("a").await.unwrap();
+    assert_eq!(seen.data["status"]["phase"], "Running");
 }
 
 #[tokio::test]

@@ -69,6 +69,25 @@ async fn apply_creates_leaves_alone_and_changes() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn the_quickstart_is_valid() {
+    let server = Server::start().await;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/quickstart");
+    let made = server.kubectl(&["apply", "-f", folder]).await.printed();
+    assert!(
+        made.lines().all(|line| line.ends_with(" created")),
+        "{made}"
+    );
+    let same = server.kubectl(&["apply", "-f", folder]).await.printed();
+    assert!(
+        same.lines().all(|line| line.ends_with(" unchanged")),
+        "{same}"
+    );
+    let shown = server.kubectl(&["describe", "nodes.agentchat.dev"]).await;
+    assert!(shown.printed().contains("Events:"));
+    server.stop().await;
+}
+
 /// kubectl sends these in protobuf.
 #[tokio::test]
 async fn create_from_the_command_line() {
@@ -158,6 +177,30 @@ async fn get_prints_columns_and_follows_changes() {
         .await
         .unwrap();
     watching.start_kill().unwrap();
+}
+
+#[tokio::test]
+async fn wait_sees_a_condition_come() {
+    let server = Server::start().await;
+    server.feed(&["create", "-f", "-"], AGENT).await.printed();
+    let mut waiting = server.spawn(&["wait", "--for=condition=Ready", "agent/alice"]);
+    let status = r#"{"status": {"conditions": [{
+        "type": "Ready", "status": "True", "reason": "R", "message": "m",
+        "lastTransitionTime": "2026-01-01T00:00:00Z"
+    }]}}"#;
+    let patch = [
+        "patch",
+        "agent",
+        "alice",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        status,
+    ];
+    server.kubectl(&patch).await.printed();
+    let waited = timeout(DEADLINE, waiting.wait()).await.unwrap().unwrap();
+    assert!(waited.success());
+    server.stop().await;
 }
 
 #[tokio::test]
@@ -288,6 +331,10 @@ async fn delete_waits_for_finalizers_and_namespaces_are_emptied() {
     server.kubectl(&release).await.printed();
     let waited = timeout(DEADLINE, waiting.wait()).await.unwrap().unwrap();
     assert!(waited.success());
+
+    server.feed(&["create", "-f", "-"], AGENT).await.printed();
+    let deleted = server.kubectl(&["delete", "agents", "--all"]).await;
+    assert!(deleted.printed().contains("\"alice\" deleted"));
 
     server.kubectl(&["create", "ns", "team"]).await.printed();
     let there = ["create", "-n", "team", "-f", "-"];
