@@ -41,11 +41,10 @@ const LISTEN: &str = "mcp__agentchat__agentchat_listen";
 
 /// How one process of Claude Code ended.
 enum End {
-    /// It died; before or after its session stood.
-    Died {
-        /// Whether the session stood.
-        stood: bool,
-    },
+    /// It died.
+    Died,
+    /// It ended by itself without taking up the session that it was to resume.
+    Refused,
     /// The runner is to end with this code.
     Exit(i32),
 }
@@ -134,9 +133,9 @@ impl Runner {
             }
             match self.one_process(&start, since).await? {
                 End::Exit(code) => return Ok(code),
-                End::Died { stood } => {
+                end @ (End::Died | End::Refused) => {
                     self.deaths += 1;
-                    if !stood && matches!(start, Start::Resume(_)) {
+                    if matches!(end, End::Refused) {
                         tracing::warn!("the session could not be taken up again; a new one begins");
                         self.ledger.session = None;
                         self.ledger.write(&self.ledger_path)?;
@@ -184,7 +183,7 @@ impl Runner {
                 // Cancel-safe: what was read so far stays in `line`.
                 let read = tokio::select! {
                     read = lines.read_until(b'\n', &mut line) => read,
-                    _ = self.term.recv() => break Some(exit::COMPLETED),
+                    _ = self.term.recv() => break Some(End::Exit(exit::COMPLETED)),
                 };
                 if read? == 0 || line.len() > LINE {
                     break None;
@@ -195,31 +194,37 @@ impl Runner {
                 self.transcript
                     .add(&text, matches!(event, Some(Event::Result { .. })))?;
                 if let Some(event) = event
-                    && let Some(code) = self.take(event, &mut process, &mut stdin).await?
+                    && let Some(end) = self.take(event, &mut process, &mut stdin).await?
                 {
-                    break Some(code);
+                    break Some(end);
                 }
             },
             Err(_) => None,
         };
+        let mut gave_up = false;
+        if end.is_none() {
+            // Its output has ended, so it is about to: this tells how.
+            let ended = tokio::time::timeout(GRACE, child.wait()).await;
+            gave_up = matches!(ended, Ok(Ok(status)) if status.code().is_some());
+        }
         stop(&mut child, GRACE).await;
         self.reporter.activity(ActivityState::Idle, now_ms()).await;
         self.ledger.write(&self.ledger_path)?;
-        Ok(end.map_or(
-            End::Died {
-                stood: process.stood,
-            },
-            End::Exit,
-        ))
+        Ok(match end {
+            Some(end) => end,
+            // One that was killed may well take it up the next time.
+            None if process.resumed && !process.stood && gave_up => End::Refused,
+            None => End::Died,
+        })
     }
 
-    /// Takes one event in; gives an exit code when the runner is to end.
+    /// Takes one event in; gives an end when this was the last one.
     async fn take(
         &mut self,
         event: Event,
         process: &mut Process,
         stdin: &mut ChildStdin,
-    ) -> anyhow::Result<Option<i32>> {
+    ) -> anyhow::Result<Option<End>> {
         match event {
             Event::Init {
                 session,
@@ -229,7 +234,7 @@ impl Runner {
                     tracing::error!(
                         "Claude Code runs without the chat tools; what agentchat-mcp reported of the chat says why"
                     );
-                    return Ok(Some(exit::ERROR));
+                    return Ok(Some(End::Exit(exit::ERROR)));
                 }
                 process.stood = true;
                 if self.ledger.session.as_ref() != Some(&session) {
@@ -251,7 +256,7 @@ impl Runner {
                 self.reporter.activity(state, now_ms()).await;
                 if over(&self.config.limits, &self.ledger, now_ms()) {
                     self.report(process.resumed).await;
-                    return Ok(Some(exit::BUDGET_EXHAUSTED));
+                    return Ok(Some(End::Exit(exit::BUDGET_EXHAUSTED)));
                 }
             }
             Event::Complaint { credential } => process.credential_failed = credential,
@@ -264,7 +269,7 @@ impl Runner {
                 // Claude Code would go on for minutes; a credential that is refused twice stays refused.
                 if matches!(status, Some(401 | 403)) && attempt >= REFUSALS {
                     tracing::error!("the model refuses the credential; deliver another one");
-                    return Ok(Some(exit::AUTHENTICATION_REFUSED));
+                    return Ok(Some(End::Exit(exit::AUTHENTICATION_REFUSED)));
                 }
             }
             Event::ToolResult => {
@@ -286,21 +291,25 @@ impl Runner {
                 self.report(process.resumed).await;
                 let credential_failed = std::mem::take(&mut process.credential_failed);
                 match error {
+                    // Before the session stood, it is the session that can't be found.
+                    Some(_) if process.resumed && !process.stood => return Ok(Some(End::Refused)),
                     Some(_) if credential_failed => {
                         tracing::error!("the credential is refused, or there is none");
-                        return Ok(Some(exit::AUTHENTICATION_REFUSED));
+                        return Ok(Some(End::Exit(exit::AUTHENTICATION_REFUSED)));
                     }
-                    Some(Failure::Authentication) => return Ok(Some(exit::AUTHENTICATION_REFUSED)),
-                    Some(Failure::Quota) => return Ok(Some(exit::QUOTA_EXHAUSTED)),
-                    Some(Failure::Other) => return Ok(Some(exit::ERROR)),
+                    Some(Failure::Authentication) => {
+                        return Ok(Some(End::Exit(exit::AUTHENTICATION_REFUSED)));
+                    }
+                    Some(Failure::Quota) => return Ok(Some(End::Exit(exit::QUOTA_EXHAUSTED))),
+                    Some(Failure::Other) => return Ok(Some(End::Exit(exit::ERROR))),
                     None => self.deaths = 0,
                 }
                 if over(&self.config.limits, &self.ledger, now_ms()) {
-                    return Ok(Some(exit::BUDGET_EXHAUSTED));
+                    return Ok(Some(End::Exit(exit::BUDGET_EXHAUSTED)));
                 }
                 tokio::select! {
                     () = tokio::time::sleep_until(process.turn_began + TURN_FLOOR) => {}
-                    _ = self.term.recv() => return Ok(Some(exit::COMPLETED)),
+                    _ = self.term.recv() => return Ok(Some(End::Exit(exit::COMPLETED))),
                 }
                 process.turn_began = Instant::now();
                 // A process that is gone shows as the end of its output.
