@@ -6,14 +6,14 @@
 
 mod patch;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{DynamicObject, Patch, PatchParams},
 };
 use serde_json::{Value, json};
 
-use crate::manifest::Manifest;
+use crate::{control::told, manifest::Manifest};
 
 pub use patch::{merge, three_way};
 
@@ -46,11 +46,11 @@ pub fn api(client: &Client, manifest: &Manifest) -> Api<DynamicObject> {
 
 /// Applies one manifest.
 pub async fn apply(client: &Client, manifest: &Manifest) -> Result<Applied> {
-    let what = || format!("{} was not accepted", manifest.title());
+    let refused = |error| told(error, &format!("{} was not accepted", manifest.title()));
     let wanted = annotated(manifest)?;
     let api = api(client, manifest);
-    let Some(live) = api.get_opt(&manifest.name).await.with_context(what)? else {
-        create(client, manifest, &wanted).await.with_context(what)?;
+    let Some(live) = api.get_opt(&manifest.name).await.map_err(refused)? else {
+        create(client, manifest, &wanted).await.map_err(refused)?;
         return Ok(Applied::Created);
     };
     let live_value = serde_json::to_value(&live)?;
@@ -61,7 +61,7 @@ pub async fn apply(client: &Client, manifest: &Manifest) -> Result<Applied> {
     let patch = Patch::Merge(&change);
     api.patch(&manifest.name, &params, &patch)
         .await
-        .with_context(what)?;
+        .map_err(refused)?;
     Ok(Applied::Changed)
 }
 

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    chat::Chat, completion::Completion, exit, get::Get, logs::Logs, run::Run,
-    service::detached::Detached,
+    chat::Chat, completion::Completion, down::Down, exit, get::Get, logs::Logs, run::Run,
+    service::detached::Detached, up::Up,
 };
 
 /// Brings a swarm of AI agents up, looks at it, talks to it, takes it down.
@@ -22,6 +22,10 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Brings a swarm up: control plane, chat server, and what the manifests declare.
+    Up(Box<Up>),
+    /// Takes a swarm down: agents rest, services end, what they have made is kept.
+    Down(Down),
     /// Shows Agents or Nodes.
     Get(Get),
     /// Makes an Agent with a mission.

@@ -2,6 +2,8 @@
 
 mod table;
 
+pub use table::columns;
+
 use agentchat_api::{Agent, Node};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};

@@ -6,15 +6,21 @@ pub mod chat;
 pub mod check;
 pub mod completion;
 pub mod control;
+pub mod down;
 pub mod exit;
 pub mod get;
+pub mod interrupt;
 pub mod logs;
 pub mod manifest;
 pub mod output;
 pub mod run;
 pub mod service;
+pub mod standing;
 pub mod state;
+pub mod suspension;
+pub mod swarm;
 pub mod up;
+pub mod wait;
 
 use std::process::ExitCode;
 
@@ -61,6 +67,8 @@ fn carry_out(cli: &Cli) -> Result<()> {
 async fn connected(cli: &Cli) -> Result<()> {
     let state = State::locate(&cli.swarm)?;
     match &cli.command {
+        Command::Up(up) => up.run(&state).await,
+        Command::Down(down) => down.run(&state).await,
         Command::Get(get) => get.run(&state).await,
         Command::Run(run) => run.run(&state).await,
         Command::Logs(logs) => logs.run(&state).await,

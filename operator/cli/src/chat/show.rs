@@ -38,11 +38,7 @@ pub fn message(message: &ChatMessage, show: Show) -> String {
     } else {
         &message.from_name
     };
-    let colour = message
-        .from
-        .bytes()
-        .fold(0_usize, |sum, b| sum * 31 + usize::from(b))
-        % COLOURS.len();
+    let colour = message.from.bytes().map(usize::from).sum::<usize>() % COLOURS.len();
     let style = COLOURS[colour].on_default();
     let (style, body) = if message.replay {
         (style.dimmed(), FAINT)

@@ -49,7 +49,11 @@ pub fn agents(all: &[Agent]) -> String {
     if !several {
         rows.iter_mut().for_each(|row| drop(row.remove(0)));
     }
-    columns(&rows, all.is_empty(), "no Agents")
+    if all.is_empty() {
+        "no Agents\n".into()
+    } else {
+        columns(&rows)
+    }
 }
 
 /// Nodes.
@@ -78,7 +82,11 @@ pub fn nodes(all: &[Node]) -> String {
             unready.map(|c| c.message.clone()).unwrap_or_default(),
         ]);
     }
-    columns(&rows, all.is_empty(), "no Nodes")
+    if all.is_empty() {
+        "no Nodes\n".into()
+    } else {
+        columns(&rows)
+    }
 }
 
 fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
@@ -113,10 +121,7 @@ pub fn short(seconds: i64) -> String {
 }
 
 /// Rows in columns; the first is the heading.
-pub fn columns(rows: &[Vec<String>], empty: bool, nothing: &str) -> String {
-    if empty {
-        return format!("{nothing}\n");
-    }
+pub fn columns(rows: &[Vec<String>]) -> String {
     let cell = |text: &String| plain(text).replace('\n', " ");
     let mut widths: Vec<usize> = vec![];
     for row in rows {

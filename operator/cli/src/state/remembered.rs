@@ -34,6 +34,8 @@ pub struct Remembered {
     pub api_listen: SocketAddr,
     /// Port of the chat server instead of the manifest's.
     pub chat_port: Option<u16>,
+    /// Node whose chat server has the service's plain name.
+    pub chat_server: Option<String>,
     /// Port of the scripted model.
     pub model_port: Option<u16>,
     /// Where credentials come from.
@@ -53,6 +55,7 @@ impl Remembered {
             agent_image,
             api_listen,
             chat_port: None,
+            chat_server: None,
             model_port: None,
             credentials: Credentials::ScriptedModel,
             manifests: vec![],

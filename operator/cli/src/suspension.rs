@@ -1,0 +1,69 @@
+//! Agents put to rest by `down`, and woken by `up`: exactly those that `down` has put to rest.
+
+use agentchat_api::Agent;
+use anyhow::Result;
+use kube::{
+    Api, Client, ResourceExt,
+    api::{Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+use crate::{apply::FIELD_MANAGER, control::told, get::all_agents, manifest::Manifest};
+
+/// Who put an Agent to rest.
+const SUSPENDED_BY: &str = "agentchat.dev/suspended-by";
+/// `agentctl down` did.
+const DOWN: &str = "down";
+
+/// Asks every Agent to rest that was not asked before; gives how many there were.
+pub async fn suspend(client: &Client) -> Result<usize> {
+    let mut count = 0;
+    for agent in all_agents(client).await? {
+        if !agent.spec.suspend && agent.metadata.deletion_timestamp.is_none() {
+            let patch = json!({"metadata": {"annotations": {SUSPENDED_BY: DOWN}}, "spec": {"suspend": true}});
+            change(client, &agent, &patch).await?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// Wakes those that `down` has put to rest, except where the manifest itself wants rest; gives how many.
+pub async fn lift(client: &Client, manifests: &[Manifest]) -> Result<usize> {
+    let mut count = 0;
+    for agent in all_agents(client).await? {
+        if agent
+            .annotations()
+            .get(SUSPENDED_BY)
+            .is_none_or(|by| by != DOWN)
+        {
+            continue;
+        }
+        let same = |m: &&Manifest| m.name == agent.name_any() && m.namespace == agent.namespace();
+        let manifest = manifests
+            .iter()
+            .filter(|m| m.kind == crate::manifest::Kind::Agent)
+            .find(same);
+        let rests = manifest
+            .and_then(|m| m.source.pointer("/spec/suspend"))
+            .cloned();
+        let rests = rests.unwrap_or(Value::Bool(false));
+        let patch =
+            json!({"metadata": {"annotations": {SUSPENDED_BY: null}}, "spec": {"suspend": rests}});
+        change(client, &agent, &patch).await?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+async fn change(client: &Client, agent: &Agent, patch: &Value) -> Result<()> {
+    let (namespace, name) = (agent.namespace().unwrap_or_default(), agent.name_any());
+    let api = Api::<Agent>::namespaced(client.clone(), &namespace);
+    let params = PatchParams::apply(FIELD_MANAGER);
+    match api.patch(&name, &params, &Patch::Merge(patch)).await {
+        Ok(_) => Ok(()),
+        // Deleted meanwhile: nothing to change any more.
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => Err(told(error, &format!("Agent {name} could not be changed"))),
+    }
+}

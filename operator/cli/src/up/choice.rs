@@ -1,0 +1,112 @@
+//! What is chosen: by flags, by what is remembered, or by what is usual.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+};
+
+use anyhow::{Context, Result, bail};
+
+use super::{Up, credentials::Credential};
+use crate::{
+    check::{self, Engine, default_socket},
+    control::OPERATOR,
+    service,
+    state::{Credentials, Remembered, State},
+    swarm::MODEL,
+};
+
+/// Where ports are looked for that nobody has chosen.
+const API_PORT: u16 = 7443;
+const MODEL_PORT: u16 = 8089;
+
+impl Up {
+    /// All of it; checks what can be checked without starting anything.
+    pub(super) fn choose(
+        &self,
+        state: &State,
+        remembered: Option<Remembered>,
+        credential: Option<&Credential>,
+    ) -> Result<Remembered> {
+        let operator_runs = service::running(state, OPERATOR)?.is_some();
+        let mut chosen = match remembered {
+            Some(remembered) => remembered,
+            None => self.first()?,
+        };
+        if let Some(socket) = &self.socket {
+            chosen.socket = std::path::absolute(socket)?;
+        }
+        if let Some(image) = &self.agent_image {
+            chosen.agent_image.clone_from(image);
+        }
+        let moved = self
+            .api_listen
+            .is_some_and(|listen| listen != chosen.api_listen);
+        chosen.api_listen = self.api_listen.unwrap_or(chosen.api_listen);
+        if moved || !operator_runs {
+            check::free(chosen.api_listen, "The API", "--api-listen")?;
+        }
+        chosen.chat_port = self.chat_port.or(chosen.chat_port);
+        if !self.files.is_empty() {
+            let absolute = |path: &std::path::PathBuf| {
+                fs::canonicalize(path).with_context(|| format!("{} can't be read", path.display()))
+            };
+            chosen.manifests = self.files.iter().map(absolute).collect::<Result<_>>()?;
+        }
+        if credential.is_some() {
+            chosen.credentials = Credentials::Given;
+        } else if self.given.scripted_model {
+            chosen.credentials = Credentials::ScriptedModel;
+        }
+        if chosen.credentials == Credentials::ScriptedModel {
+            chosen.model_port = Some(model_port(state, chosen.model_port)?);
+        }
+        Ok(chosen)
+    }
+
+    /// The first choice for a swarm that was never up.
+    fn first(&self) -> Result<Remembered> {
+        if self.files.is_empty() {
+            bail!("what shall be brought up? give a manifest or a folder of them with -f");
+        }
+        let Some(image) = &self.agent_image else {
+            bail!(
+                "which image do agents run? give it with --agent-image; `cargo xtask image` builds one"
+            );
+        };
+        let listen = match self.api_listen {
+            Some(listen) => listen,
+            None => (
+                Ipv4Addr::LOCALHOST,
+                check::free_port(Ipv4Addr::LOCALHOST, API_PORT)?,
+            )
+                .into(),
+        };
+        Ok(Remembered::new(default_socket(), image.clone(), listen))
+    }
+}
+
+/// The scripted model's port: its own while it runs or can have it again, otherwise a free one.
+fn model_port(state: &State, remembered: Option<u16>) -> Result<u16> {
+    let any = Ipv4Addr::UNSPECIFIED;
+    let runs = service::running(state, MODEL)?.is_some();
+    let good = |port: &u16| {
+        runs || check::free(SocketAddr::from((any, *port)), "The scripted model", "").is_ok()
+    };
+    match remembered.filter(good) {
+        Some(port) => Ok(port),
+        None => check::free_port(any, MODEL_PORT),
+    }
+}
+
+/// Fails unless the engine has the image that agents run.
+pub(super) async fn check_image(engine: &Engine, chosen: &Remembered) -> Result<()> {
+    if !engine.has_image(&chosen.agent_image).await? {
+        bail!(
+            "Podman at {} has no image {}; `cargo xtask image` builds one and prints its name for --agent-image",
+            chosen.socket.display(),
+            chosen.agent_image
+        );
+    }
+    Ok(())
+}

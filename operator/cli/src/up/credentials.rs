@@ -1,0 +1,229 @@
+//! The credential for the model, from a file of the person's into the Secret `claude` of each namespace with Agents.
+
+use std::{collections::BTreeSet, fmt, fs, path::PathBuf};
+
+use agentchat_api::{API_KEY_KEY, DEFAULT_CREDENTIALS, OAUTH_TOKEN_KEY};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, ObjectMeta, PostParams},
+};
+
+use crate::{
+    control::told,
+    manifest::{Kind, Manifest},
+    state::Credentials,
+};
+
+/// Marks Secrets that are ours to replace.
+const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "agentctl");
+/// What the scripted model is given for a key; it takes any.
+const SCRIPTED_KEY: &str = "scripted-model";
+/// The largest credential, in bytes.
+const LARGEST: usize = 8192;
+
+/// Where the model's credential comes from.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct Given {
+    /// File with an OAuth token of a Claude subscription (`claude setup-token` makes one).
+    #[arg(long, value_name = "FILE")]
+    oauth_token_file: Option<PathBuf>,
+    /// File with an API key of the Claude API.
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+    /// Goes back to the scripted model, which stands in when no credential was ever given.
+    #[arg(long)]
+    pub(super) scripted_model: bool,
+}
+
+/// A credential for the model. Never shown, never serialised.
+pub struct Credential {
+    key: &'static str,
+    value: String,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credential({})", self.key)
+    }
+}
+
+impl Given {
+    /// Reads the file that was named, if one was.
+    pub fn read(&self) -> Result<Option<Credential>> {
+        let (path, key, flag, other) = match (&self.oauth_token_file, &self.api_key_file) {
+            (Some(path), _) => (
+                path,
+                OAUTH_TOKEN_KEY,
+                "--oauth-token-file",
+                ("sk-ant-api", "an API key", "--api-key-file"),
+            ),
+            (None, Some(path)) => (
+                path,
+                API_KEY_KEY,
+                "--api-key-file",
+                ("sk-ant-oat", "an OAuth token", "--oauth-token-file"),
+            ),
+            (None, None) => return Ok(None),
+        };
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("{flag} {} can't be read", path.display()))?;
+        let value = text.trim().to_owned();
+        if value.is_empty()
+            || value.len() > LARGEST
+            || value.contains(|c: char| c.is_whitespace() || c.is_control())
+        {
+            bail!(
+                "{flag} {}: it must hold one line with the credential and nothing else",
+                path.display()
+            );
+        }
+        if value.starts_with(other.0) {
+            bail!(
+                "{flag} {}: that is {}; give it with {}",
+                path.display(),
+                other.1,
+                other.2
+            );
+        }
+        Ok(Some(Credential { key, value }))
+    }
+}
+
+/// Puts the credential where Agents look for it.
+pub async fn provide(
+    client: &Client,
+    manifests: &[Manifest],
+    from: Credentials,
+    given: Option<Credential>,
+) -> Result<()> {
+    let declared = |namespace: &str| {
+        manifests.iter().any(|m| {
+            m.kind == Kind::Secret
+                && m.name == DEFAULT_CREDENTIALS
+                && m.namespace.as_deref() == Some(namespace)
+        })
+    };
+    let uses_default =
+        |m: &&Manifest| m.kind == Kind::Agent && m.source.pointer("/spec/credentials").is_none();
+    let namespaces: BTreeSet<_> = manifests
+        .iter()
+        .filter(uses_default)
+        .filter_map(|m| m.namespace.as_deref())
+        .collect();
+    for namespace in namespaces
+        .into_iter()
+        .filter(|namespace| !declared(namespace))
+    {
+        let scripted = Credential {
+            key: API_KEY_KEY,
+            value: SCRIPTED_KEY.into(),
+        };
+        let wanted = match (from, &given) {
+            (_, Some(given)) => Some(given),
+            (Credentials::ScriptedModel, None) => Some(&scripted),
+            (Credentials::Given, None) => None,
+        };
+        put(client, namespace, wanted).await?;
+    }
+    Ok(())
+}
+
+/// Writes the Secret; with nothing to write, checks that it is there.
+async fn put(client: &Client, namespace: &str, wanted: Option<&Credential>) -> Result<()> {
+    let api = Api::<Secret>::namespaced(client.clone(), namespace);
+    let title = format!("Secret {namespace}/{DEFAULT_CREDENTIALS}");
+    let failed = |error| told(error, &format!("{title} could not be written"));
+    let there = api.get_opt(DEFAULT_CREDENTIALS).await.map_err(failed)?;
+    let Some(wanted) = wanted else {
+        if there.is_none() {
+            bail!(
+                "{title} with the model's credential is gone; give --oauth-token-file or --api-key-file again"
+            );
+        }
+        return Ok(());
+    };
+    let data = [(
+        wanted.key.to_owned(),
+        ByteString(wanted.value.clone().into_bytes()),
+    )]
+    .into();
+    if let Some(there) = there {
+        if there.data.as_ref() == Some(&data) {
+            return Ok(());
+        }
+        if there
+            .labels()
+            .get(MANAGED_BY.0)
+            .is_none_or(|by| by != MANAGED_BY.1)
+        {
+            bail!(
+                "{title} was made by somebody else and is not overwritten; delete it, or name a Secret of \
+                 your own in spec.credentials of the Agents"
+            );
+        }
+        // Replaced as a whole: a token that is not used any more must not stay behind.
+        api.delete(DEFAULT_CREDENTIALS, &DeleteParams::default())
+            .await
+            .map_err(failed)?;
+    }
+    let metadata = ObjectMeta {
+        name: Some(DEFAULT_CREDENTIALS.to_owned()),
+        labels: Some([(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned())].into()),
+        ..ObjectMeta::default()
+    };
+    let secret = Secret {
+        metadata,
+        data: Some(data),
+        ..Secret::default()
+    };
+    api.create(&PostParams::default(), &secret)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, oauth: bool) -> Result<Option<Credential>> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("credential");
+        fs::write(&path, text).unwrap();
+        let (oauth, key) = if oauth {
+            (Some(path), None)
+        } else {
+            (None, Some(path))
+        };
+        Given {
+            oauth_token_file: oauth,
+            api_key_file: key,
+            scripted_model: false,
+        }
+        .read()
+    }
+
+    #[test]
+    fn a_credential_is_one_line_of_the_right_kind() {
+        let good = read("sk-ant-oat01-x\n", true).unwrap().unwrap();
+        assert_eq!(
+            (good.key, good.value.as_str()),
+            (OAUTH_TOKEN_KEY, "sk-ant-oat01-x")
+        );
+        assert_eq!(format!("{good:?}"), "Credential(oauth-token)");
+        assert_eq!(read("any\n", false).unwrap().unwrap().key, API_KEY_KEY);
+        for (text, oauth, says) in [
+            ("", true, "one line"),
+            ("a\nb", false, "one line"),
+            ("sk-ant-oat01-x", false, "--oauth-token-file"),
+            ("sk-ant-api03-x", true, "--api-key-file"),
+        ] {
+            let said = read(text, oauth).unwrap_err().to_string();
+            assert!(said.contains(says) && !said.contains("-x"), "{said}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What `up` does when it stays: shows the conversation, says what is typed, and takes the swarm down on Ctrl-C.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    chat::{Conversation, Input, Person, Show},
+    control::{self, OPERATOR},
+    down,
+    output::{FAINT, NOTE, Progress, say},
+    service::{self, log_end},
+    state::{Lock, Remembered, State},
+};
+
+/// Between two looks at the operator.
+const LOOK: Duration = Duration::from_secs(1);
+/// The channel that is shown.
+const CHANNEL: &str = "#general";
+
+/// Until Ctrl-C, or until the swarm is taken down from elsewhere.
+pub async fn hold(state: &State, progress: Progress, interrupt: &CancellationToken) -> Result<()> {
+    let elsewhere = tokio::select! {
+        () = talk(state, interrupt) => false,
+        () = taken_down(state) => true,
+    };
+    if elsewhere && !interrupt.is_cancelled() {
+        progress.step("the swarm was taken down from elsewhere");
+        return Ok(());
+    }
+    let Some(_lock) = Lock::take(state, &progress).await? else {
+        return Ok(());
+    };
+    down::take_down(state, progress, false, &CancellationToken::new()).await
+}
+
+/// Shows the channel until Ctrl-C. Without a chat there is still something to wait for.
+async fn talk(state: &State, interrupt: &CancellationToken) {
+    let held = async {
+        let client = control::client(state).await?;
+        let person = Person::prepare(&client, state, None, None).await?;
+        let mut conversation = Conversation::open(person, CHANNEL).await?;
+        say(format_args!(
+            "{FAINT}this is {CHANNEL}: type to say something, Ctrl-C takes the swarm down{FAINT:#}"
+        ));
+        conversation
+            .hold(Show::Text, Input::MayEnd, interrupt)
+            .await
+    };
+    let outcome = tokio::select! { held = held => held, () = interrupt.cancelled() => return };
+    if let Err(error) = outcome {
+        say(format_args!(
+            "{NOTE}no conversation to show: {error:#}; Ctrl-C takes the swarm down{NOTE:#}"
+        ));
+    }
+    interrupt.cancelled().await;
+}
+
+/// Returns when somebody else has taken the swarm down; says it once when the operator is gone otherwise.
+async fn taken_down(state: &State) {
+    let mut said = false;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if !matches!(service::running(state, OPERATOR), Ok(None)) {
+            said = false;
+            continue;
+        }
+        match Remembered::read(state) {
+            Ok(Some(remembered)) if !remembered.down => {}
+            Ok(_) => return,
+            Err(_) => continue,
+        }
+        if !std::mem::replace(&mut said, true) {
+            let end = log_end(state, OPERATOR);
+            say(format_args!(
+                "{NOTE}the operator is gone; agents go on, `agentctl up` starts it again{NOTE:#}{end}"
+            ));
+        }
+    }
+}
