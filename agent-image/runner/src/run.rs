@@ -7,6 +7,7 @@ use std::{
 };
 
 use agentchat_contract::{ActivityState, AgentConfig, LimitsConfig, Session, Usage, exit, paths};
+use anyhow::Context;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::ChildStdin,
@@ -81,8 +82,13 @@ pub async fn run(layout: Layout, program: PathBuf, mcp: PathBuf) -> i32 {
 
 impl Runner {
     fn load(layout: Layout, program: PathBuf, mcp: PathBuf) -> anyhow::Result<Self> {
-        let config: AgentConfig = serde_json::from_slice(&fs::read(layout.path(paths::CONFIG))?)?;
-        let mission = fs::read_to_string(layout.path(paths::MISSION))?;
+        let read = |path: &str| {
+            let path = layout.path(path);
+            fs::read_to_string(&path).with_context(|| format!("{} can't be read", path.display()))
+        };
+        let config: AgentConfig = serde_json::from_str(&read(paths::CONFIG)?)
+            .with_context(|| format!("{} is not a configuration", paths::CONFIG))?;
+        let mission = read(paths::MISSION)?;
         let folder = layout.path(paths::PERSONALITY_DIR);
         let mut parts = vec![];
         if folder.exists() {
