@@ -105,6 +105,16 @@ impl Manifest {
         }
     }
 
+    /// Whether it is a Node that runs a chat server on this machine.
+    pub fn is_local_server(&self) -> bool {
+        self.kind == Kind::Node
+            && self
+                .source
+                .pointer("/spec/role")
+                .is_some_and(|role| role == "Server")
+            && self.source.pointer("/spec/machine/local").is_some()
+    }
+
     /// The source with the overlay on it.
     pub fn effective(&self) -> Value {
         let mut value = self.source.clone();

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     check,
     control::{self, OPERATOR, told},
-    output::{NAME, Progress},
+    output::Progress,
     service::{Running, Service, Start},
     state::{Remembered, State, write_private},
     wait::{Look, Patience},
@@ -185,7 +185,7 @@ impl<'a> Swarm<'a> {
         // Whatever answers: it must be ours that does.
         let answer = answer.and_then(|answer| running.check(state).map(|()| answer));
         self.running.push(running);
-        let name = format_args!("{NAME}{}{NAME:#}", service.name);
+        let name = &service.name;
         match start {
             _ if answer.is_err() => {}
             Start::Kept => self.progress.step(format_args!("{name} runs already")),

@@ -21,7 +21,7 @@ use crate::{
     check::Engine,
     control::{OPERATOR, told},
     down,
-    exit::{Code, WithCode, code_of},
+    exit::{Code, WithCode},
     interrupt,
     manifest::{self, Kind, Manifest, Overlay},
     output::{self, NAME, Progress, say},
@@ -160,6 +160,7 @@ impl Call<'_> {
             chosen.socket.display()
         ));
         choice::check_image(&engine, &chosen).await?;
+        choice::check_chat_ports(self.state, &manifests)?;
         chosen.down = false;
         chosen.write(self.state)?;
 
@@ -246,8 +247,11 @@ impl Call<'_> {
 
     /// Stops what this call has started. A failure to do so is said, and does not hide why it was needed.
     async fn undo(&self, before: &Before, error: &anyhow::Error) {
-        if code_of(error) != Code::Invalid {
-            self.progress.note("stopping what this call has started");
+        if self.state.services().is_ok_and(|names| !names.is_empty()) {
+            self.progress.note(format_args!(
+                "{}; stopping what this call has started",
+                first_line(error)
+            ));
         }
         let (state, progress) = (self.state, self.progress);
         let never = CancellationToken::new();
@@ -293,6 +297,12 @@ fn hints(state: &State, detached: bool) {
             "  agentctl{swarm} down             stop everything, keep what was made (--purge: keep nothing)"
         ));
     }
+}
+
+/// An error in one line; the whole of it is said at the end.
+fn first_line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 /// A word that a shell takes as one.

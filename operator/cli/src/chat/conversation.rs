@@ -155,12 +155,10 @@ impl Conversation {
                         say(format_args!("{FAINT}· connected again{FAINT:#}"));
                     }
                 }
-                Event::Disconnected { reason } => {
-                    if !std::mem::replace(&mut away, true) {
-                        say(format_args!(
-                            "{NOTE}· the chat server is away ({reason}); trying again{NOTE:#}"
-                        ));
-                    }
+                Event::Disconnected { reason } if !std::mem::replace(&mut away, true) => {
+                    say(format_args!(
+                        "{NOTE}· the chat server is away ({reason}); trying again{NOTE:#}"
+                    ));
                 }
                 Event::Refused { code, .. } if code == "CHANNEL_NOT_FOUND" => {
                     return Err(self.no_channel().await);
@@ -174,7 +172,7 @@ impl Conversation {
                         crate::output::plain(&name)
                     ));
                 }
-                Event::AgentJoined { .. } | Event::AgentLeft { .. } => {}
+                _ => {}
             }
         }
     }

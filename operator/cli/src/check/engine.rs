@@ -120,10 +120,15 @@ impl Engine {
     }
 
     async fn exchange(&self, path: &str) -> Result<String> {
+        let user = if nix::unistd::geteuid().is_root() {
+            ""
+        } else {
+            "--user "
+        };
         let mut stream = UnixStream::connect(&self.socket).await.with_context(|| {
             format!(
                 "Podman's socket {} can't be used; start it (`cargo xtask setup`, or `systemctl \
-                 --user enable --now podman.socket`), or give another with --socket",
+                 {user}enable --now podman.socket`), or give another with --socket",
                 self.socket.display()
             )
         })?;

@@ -21,20 +21,13 @@ impl Overlay {
             (Kind::Agent, Some(url), _) if spec("/spec/runtime/baseUrl").is_none() => {
                 json!({"spec": {"runtime": {"baseUrl": url}}})
             }
-            (Kind::Node, _, Some(port)) if is_local_server(&manifest.source) => {
+            (_, _, Some(port)) if manifest.is_local_server() => {
                 json!({"spec": {"server": {"port": port}}})
             }
             _ => Value::Null,
         };
         manifest.overlay = patch;
     }
-}
-
-/// Whether it is a Node that runs a chat server on this machine.
-pub fn is_local_server(node: &Value) -> bool {
-    node.pointer("/spec/role")
-        .is_some_and(|role| role == "Server")
-        && node.pointer("/spec/machine/local").is_some()
 }
 
 #[cfg(test)]

@@ -5,15 +5,18 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
 };
 
+use agentchat_api::ServerSpec;
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use super::{Up, credentials::Credential};
 use crate::{
     check::{self, Engine, default_socket},
     control::OPERATOR,
+    manifest::Manifest,
     service,
     state::{Credentials, Remembered, State},
-    swarm::MODEL,
+    swarm::{MODEL, SERVER},
 };
 
 /// Where ports are looked for that nobody has chosen.
@@ -97,6 +100,25 @@ fn model_port(state: &State, remembered: Option<u16>) -> Result<u16> {
         Some(port) => Ok(port),
         None => check::free_port(any, MODEL_PORT),
     }
+}
+
+/// Fails unless the chat servers that the manifests declare can listen, or do so already.
+pub(super) fn check_chat_ports(state: &State, manifests: &[Manifest]) -> Result<()> {
+    for name in state.services()? {
+        if name.starts_with(SERVER) && service::running(state, &name)?.is_some() {
+            return Ok(());
+        }
+    }
+    for manifest in manifests.iter().filter(|m| m.is_local_server()) {
+        let port = manifest
+            .effective()
+            .pointer("/spec/server/port")
+            .and_then(Value::as_u64);
+        let port = port.map_or(Ok(ServerSpec::default().port), u16::try_from)?;
+        let what = format!("The chat server of Node {}", manifest.name);
+        check::free((Ipv4Addr::UNSPECIFIED, port).into(), &what, "--chat-port")?;
+    }
+    Ok(())
 }
 
 /// Fails unless the engine has the image that agents run.
