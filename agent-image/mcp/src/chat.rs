@@ -133,7 +133,22 @@ impl Chat {
                         tracing::error!(%error, "the inbox can't be written");
                     }
                 }
-                Event::AgentJoined { .. } | Event::AgentLeft { .. } => {}
+                Event::JoinRefused {
+                    channel,
+                    code,
+                    message,
+                } => {
+                    tracing::warn!(
+                        channel,
+                        code,
+                        why = message,
+                        "can't be in this channel again"
+                    );
+                }
+                Event::Missed { channel } => {
+                    tracing::warn!(channel, "the server no longer has all that was missed here");
+                }
+                _ => {}
             }
         }
     }

@@ -1,11 +1,12 @@
 //! One WebSocket connection: TLS with the given CA, or plain to this host only.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    time::timeout,
 };
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::{
@@ -38,13 +39,23 @@ pub enum ConnectError {
     /// No TCP or TLS connection.
     #[error("no connection to {0}")]
     Io(String, #[source] std::io::Error),
+    /// Nothing answered.
+    #[error("no connection to {0} within {1:?}")]
+    Late(String, Duration),
     /// No WebSocket.
     #[error("the server does not speak WebSocket")]
     WebSocket(#[from] Box<tungstenite::Error>),
 }
 
-/// Connects.
-pub async fn connect(options: &Options) -> Result<Socket, ConnectError> {
+/// Connects, or gives up.
+pub async fn connect(options: &Options, within: Duration) -> Result<Socket, ConnectError> {
+    match timeout(within, open(options)).await {
+        Ok(opened) => opened,
+        Err(_) => Err(ConnectError::Late(options.url.clone(), within)),
+    }
+}
+
+async fn open(options: &Options) -> Result<Socket, ConnectError> {
     let wrong = |why: &str| ConnectError::Url(format!("{:?}: {why}", options.url));
     let url = Url::parse(&options.url).map_err(|e| wrong(&e.to_string()))?;
     let host = url

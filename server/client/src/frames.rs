@@ -61,6 +61,42 @@ pub struct Channel {
     pub agents: u64,
 }
 
+/// An agent in a channel.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Agent {
+    /// Id, with `@`.
+    pub id: String,
+    /// Name.
+    #[serde(default)]
+    pub name: String,
+    /// What it is up to, in one word.
+    #[serde(default)]
+    pub presence: String,
+    /// What it is up to, in its own words.
+    #[serde(default)]
+    pub status_text: Option<String>,
+    /// Whether the server trusts its key.
+    #[serde(default)]
+    pub verified: bool,
+}
+
+/// A key on the server's allowlist.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Allowed {
+    /// Id that follows from the key, with `@`.
+    pub agent_id: String,
+    /// How the key begins.
+    #[serde(default)]
+    pub pubkey_prefix: String,
+    /// When it was approved, Unix milliseconds.
+    #[serde(default)]
+    pub approved_at: i64,
+    /// What was noted then.
+    #[serde(default)]
+    pub note: String,
+}
+
 /// A message that the server has taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
@@ -70,6 +106,7 @@ pub struct Sent {
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Event {
     /// The connection stands and the key is proven.
     Connected(Welcome),
@@ -78,12 +115,28 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// The server does not want us; the next attempt follows by itself.
+    /// Before [`Event::Connected`]: the server does not want us; the next attempt follows by itself.
+    /// After it: the server refuses something that nobody waits for.
     Refused {
         /// Protocol's error code.
         code: String,
         /// Server's words.
         message: String,
+    },
+    /// A channel that is to be joined at each connection could not be; the next connection tries again.
+    JoinRefused {
+        /// Channel.
+        channel: String,
+        /// Protocol's error code.
+        code: String,
+        /// Server's words.
+        message: String,
+    },
+    /// Messages of a channel were missed for good: the server's history no longer reaches back to the last one
+    /// that was heard.
+    Missed {
+        /// Channel.
+        channel: String,
     },
     /// A message from somebody.
     Message(ChatMessage),
@@ -111,7 +164,7 @@ pub fn parse(text: &str) -> Option<(String, Value)> {
     Some((value.get("type")?.as_str()?.to_owned(), value))
 }
 
-/// The event that a frame means, if it means one.
+/// The event that a frame means by itself, if it means one.
 pub fn event(type_: &str, value: &Value) -> Option<Event> {
     let text = |key: &str| {
         value
@@ -121,9 +174,6 @@ pub fn event(type_: &str, value: &Value) -> Option<Event> {
             .to_owned()
     };
     match type_ {
-        "MSG" => serde_json::from_value(value.clone())
-            .ok()
-            .map(Event::Message),
         "AGENT_JOINED" => Some(Event::AgentJoined {
             channel: text("channel"),
             agent: text("agent"),

@@ -13,6 +13,6 @@ pub struct Options {
     pub name: String,
     /// Key to prove; none for an ephemeral visit.
     pub identity: Option<Identity>,
-    /// Channels joined at each connection.
+    /// Channels joined at each connection: with their history at the first, resumed at later ones.
     pub channels: Vec<String>,
 }

@@ -5,8 +5,10 @@
     reason = "a test ends where something unexpected happens"
 )]
 
+mod away;
 mod exchange;
 mod process;
+mod proxy;
 mod raw;
 mod refusals;
 mod resume;

@@ -1,0 +1,214 @@
+//! The handle that users hold.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::{
+    sync::{Mutex, mpsc, oneshot, watch},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Agent, Channel, ClientError, Events, Options, Position, Sent, Welcome,
+    events::events,
+    limits::Limits,
+    request::{Known, Request, Wants},
+    session::{Session, Standing},
+};
+
+/// A handle on the session; clones share it. The session ends with [`Client::shutdown`], or when all
+/// handles are gone.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) options: Arc<Options>,
+    pub(crate) limits: Limits,
+    requests: mpsc::Sender<Request>,
+    turn: Arc<Mutex<()>>,
+    standing: watch::Receiver<Standing>,
+    stop: CancellationToken,
+    done: CancellationToken,
+}
+
+impl Client {
+    /// Starts the session and returns at once; the connection is made in the background.
+    #[must_use]
+    pub fn start(options: Options) -> (Self, Events) {
+        Self::start_within(options, Limits::default())
+    }
+
+    pub(crate) fn start_within(options: Options, limits: Limits) -> (Self, Events) {
+        let (requests, wanted) = mpsc::channel(1);
+        let (queue, happened) = events(limits.events_bytes);
+        let waiting = ClientError::Disconnected("still connecting".into());
+        let (standing, seen) = watch::channel(Standing::Away(waiting));
+        let (stop, done) = (CancellationToken::new(), CancellationToken::new());
+        let options = Arc::new(options);
+        let session = Session::new(options.clone(), limits, wanted, queue, standing);
+        let (asked, over) = (stop.clone(), done.clone().drop_guard());
+        tokio::spawn(async move {
+            session.run(asked).await;
+            drop(over);
+        });
+        let client = Self {
+            options,
+            limits,
+            requests,
+            turn: Arc::default(),
+            standing: seen,
+            stop,
+            done,
+        };
+        (client, happened)
+    }
+
+    /// Waits until the key is proven, or until the server refuses. Without a connection it waits on: see
+    /// [`Client::connected_within`].
+    pub async fn connected(&self) -> Result<Welcome, ClientError> {
+        let mut standing = self.standing.clone();
+        loop {
+            let now = standing.borrow_and_update().clone();
+            match now {
+                Standing::Here(welcome) => return Ok(welcome),
+                Standing::Away(error @ ClientError::Server { .. }) => return Err(error),
+                Standing::Away(_) => {}
+            }
+            standing.changed().await.map_err(|_| ClientError::Closed)?;
+        }
+    }
+
+    /// As [`Client::connected`], but not for longer than `patience`. The error says why the last attempt failed.
+    pub async fn connected_within(&self, patience: Duration) -> Result<Welcome, ClientError> {
+        if let Ok(result) = timeout(patience, self.connected()).await {
+            return result;
+        }
+        match &*self.standing.borrow() {
+            Standing::Here(welcome) => Ok(welcome.clone()),
+            Standing::Away(error) => Err(error.clone()),
+        }
+    }
+
+    async fn ask(&self, frame: Value, wants: Wants) -> Result<Value, ClientError> {
+        let (answer, answered) = oneshot::channel();
+        let request = Request {
+            frame,
+            wants,
+            answer,
+        };
+        let asked = async {
+            let _turn = self.turn.lock().await;
+            let sent = self.requests.send(request).await;
+            sent.map_err(|_| ClientError::Closed)?;
+            answered.await.unwrap_or_else(|_| Err(self.broken()))
+        };
+        let late = || {
+            let seconds = self.limits.answer.as_secs();
+            ClientError::Disconnected(format!("no answer within {seconds} s"))
+        };
+        timeout(self.limits.answer, asked)
+            .await
+            .unwrap_or_else(|_| Err(late()))
+    }
+
+    fn broken(&self) -> ClientError {
+        if self.stop.is_cancelled() {
+            ClientError::Closed
+        } else {
+            ClientError::Disconnected("the connection broke".into())
+        }
+    }
+
+    /// Joins a channel, now and at each later connection. The first time history comes first, also what was
+    /// heard already because the server had put the agent there; later only what was missed does.
+    pub async fn join(&self, channel: &str) -> Result<(), ClientError> {
+        let frame = json!({"type": "JOIN", "channel": channel});
+        self.ask(frame, Wants::Joined(None)).await.map(drop)
+    }
+
+    /// As [`Client::join`], for a reader that remembers by itself what it has had: it gets everything after the
+    /// position, also what this client gave it before; without a position, history as the server gives it.
+    pub async fn join_after(
+        &self,
+        channel: &str,
+        position: Option<Position>,
+    ) -> Result<(), ClientError> {
+        let frame = json!({"type": "JOIN", "channel": channel});
+        let wants = Wants::Joined(Some(Known(position)));
+        self.ask(frame, wants).await.map(drop)
+    }
+
+    /// Leaves a channel; nothing said there is heard any more.
+    pub async fn leave(&self, channel: &str) -> Result<(), ClientError> {
+        // A channel that does not exist is left without an answer.
+        let frame = json!({"type": "LEAVE", "channel": channel});
+        self.ask(frame, Wants::Fence).await.map(drop)
+    }
+
+    /// Says something; returns once the server has it.
+    pub async fn send(
+        &self,
+        to: &str,
+        content: &str,
+        in_reply_to: Option<&str>,
+    ) -> Result<Sent, ClientError> {
+        let mut frame = json!({"type": "MSG", "to": to, "content": content});
+        if let Some(id) = in_reply_to {
+            frame["in_reply_to"] = id.into();
+        }
+        let echo = self.ask(frame, Wants::Echo).await?;
+        Ok(Sent {
+            msg_id: echo["msg_id"].as_str().unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// Creates a channel.
+    pub async fn create_channel(
+        &self,
+        channel: &str,
+        invite_only: bool,
+        verified_only: bool,
+    ) -> Result<(), ClientError> {
+        let frame = json!({"type": "CREATE_CHANNEL", "channel": channel,
+            "invite_only": invite_only, "verified_only": verified_only});
+        self.ask(frame, Wants::Type("JOINED")).await.map(drop)
+    }
+
+    /// Lists the channels.
+    pub async fn list_channels(&self) -> Result<Vec<Channel>, ClientError> {
+        let frame = json!({"type": "LIST_CHANNELS"});
+        list(self.ask(frame, Wants::Type("CHANNELS")).await?)
+    }
+
+    /// Lists who is in a channel.
+    pub async fn list_agents(&self, channel: &str) -> Result<Vec<Agent>, ClientError> {
+        let frame = json!({"type": "LIST_AGENTS", "channel": channel});
+        list(self.ask(frame, Wants::Type("AGENTS")).await?)
+    }
+
+    /// Says what one is up to.
+    pub async fn set_presence(&self, status: &str, text: Option<&str>) -> Result<(), ClientError> {
+        let frame =
+            json!({"type": "SET_PRESENCE", "status": status, "status_text": text.unwrap_or("")});
+        self.ask(frame, Wants::Fence).await.map(drop)
+    }
+
+    /// Asks for a sign of life.
+    pub async fn ping(&self) -> Result<(), ClientError> {
+        self.ask(json!({"type": "PING"}), Wants::Type("PONG"))
+            .await
+            .map(drop)
+    }
+
+    /// Ends the session and waits for its end.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        self.done.cancelled().await;
+    }
+}
+
+fn list<T: serde::de::DeserializeOwned>(mut frame: Value) -> Result<Vec<T>, ClientError> {
+    serde_json::from_value(frame["list"].take()).map_err(|e| {
+        let type_ = frame["type"].as_str().unwrap_or_default();
+        ClientError::Disconnected(format!("{type_} can't be read: {e}"))
+    })
+}

@@ -1,0 +1,74 @@
+//! Pauses between attempts: doubled each time, and never the same for two clients.
+
+use std::time::Duration;
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::limits::Limits;
+
+/// The pause before the next attempt.
+pub struct Pause {
+    next: Duration,
+    first: Duration,
+    longest: Duration,
+    random: SystemRandom,
+}
+
+impl Pause {
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            next: limits.first_pause,
+            first: limits.first_pause,
+            longest: limits.longest_pause,
+            random: SystemRandom::new(),
+        }
+    }
+
+    /// The last connection was a good one.
+    pub fn reset(&mut self) {
+        self.next = self.first;
+    }
+
+    /// There is no use in coming back soon.
+    pub fn lengthen(&mut self) {
+        self.next = self.longest;
+    }
+
+    /// Between half of the pause and all of it.
+    pub fn take(&mut self) -> Duration {
+        let pause = self.next;
+        self.next = (pause * 2).min(self.longest);
+        let mut bytes = [0_u8; 2];
+        // Without random numbers the pause is simply the whole.
+        let share = match self.random.fill(&mut bytes) {
+            Ok(()) => f64::from(u16::from_le_bytes(bytes)) / f64::from(u16::MAX),
+            Err(_) => 1.0,
+        };
+        pause.mul_f64(0.5 + share / 2.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_the_longest_and_are_not_the_same_for_all() {
+        let limits = Limits::default();
+        let pauses = || {
+            let mut pause = Pause::new(&limits);
+            (0..12).map(|_| pause.take()).collect::<Vec<_>>()
+        };
+        let (a, b) = (pauses(), pauses());
+        assert_ne!(a, b);
+        let mut whole = limits.first_pause;
+        for pause in a {
+            assert!(
+                (whole / 2..=whole).contains(&pause),
+                "{pause:?} of {whole:?}"
+            );
+            whole = (whole * 2).min(limits.longest_pause);
+        }
+        assert_eq!(whole, limits.longest_pause);
+    }
+}
