@@ -1,6 +1,6 @@
 //! How Agents and Nodes stand, judged from their status.
 
-use agentchat_api::{Agent, AgentPhase, Node, is_true};
+use agentchat_api::{Agent, AgentPhase, AgentStatus, Node, is_true};
 use anstyle::Style;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
@@ -56,9 +56,22 @@ pub fn agent(agent: &Agent) -> Standing {
                 .map(|last| last.reason.as_str());
             Standing::Bad(format!("{text}{}", why.map(advice).unwrap_or_default()))
         }
-        _ if is_true(&status.conditions, "Ready") && !agent.spec.suspend => Standing::Good(text),
-        _ => Standing::Waiting(text),
+        _ if !is_true(&status.conditions, "Ready") || agent.spec.suspend => Standing::Waiting(text),
+        _ if has_thought(status) => Standing::Good(text),
+        _ => Standing::Waiting(format!(
+            "{text}, but the model has not answered yet; if that lasts, look at its credential and endpoint"
+        )),
     }
+}
+
+/// Whether the model has answered: before that, nobody knows whether its credential is good.
+fn has_thought(status: &AgentStatus) -> bool {
+    let activity = status
+        .activity
+        .as_ref()
+        .map(|activity| activity.state.as_str());
+    status.usage.as_ref().is_some_and(|usage| usage.turns > 0)
+        || matches!(activity, Some("Listening" | "Tool"))
 }
 
 /// A termination reason, and what a person can do.
@@ -156,15 +169,17 @@ mod tests {
 
     #[test]
     fn a_status_of_an_older_spec_counts_for_nothing() {
-        let status = json!({"observedGeneration": 1, "phase": "Running", "conditions": ready("True", "Ready")});
-        assert_eq!(
-            agent(&made(false, 1, status.clone())),
-            Standing::Good("Running".into())
-        );
-        assert_eq!(
-            agent(&made(false, 2, status.clone())),
-            Standing::Waiting("Pending".into())
-        );
+        let mut status = json!({"observedGeneration": 1, "phase": "Running",
+            "conditions": ready("True", "Ready"), "usage": {"turns": 1}});
+        let good = Standing::Good("Running".into());
+        assert_eq!(agent(&made(false, 1, status.clone())), good);
+        let pending = Standing::Waiting("Pending".into());
+        assert_eq!(agent(&made(false, 2, status.clone())), pending);
+        status["usage"] = Value::Null;
+        let thinking = agent(&made(false, 1, status.clone()));
+        assert!(thinking.text().contains("not answered yet"), "{thinking:?}");
+        status["activity"] = json!({"state": "Listening"});
+        assert_eq!(agent(&made(false, 1, status.clone())), good);
         assert!(matches!(rest(&made(true, 2, status)), Standing::Waiting(_)));
     }
 

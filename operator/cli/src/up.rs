@@ -299,10 +299,14 @@ fn hints(state: &State, detached: bool) {
     }
 }
 
-/// An error in one line; the whole of it is said at the end.
+/// An error in one line, without what it quotes; the whole of it is said at the end.
 fn first_line(error: &anyhow::Error) -> String {
     let text = format!("{error:#}");
-    text.lines().next().unwrap_or_default().to_owned()
+    let line = text.lines().next().unwrap_or_default();
+    line.split("; the end of ")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// A word that a shell takes as one.

@@ -160,8 +160,17 @@ impl Conversation {
                         "{NOTE}· the chat server is away ({reason}); trying again{NOTE:#}"
                     ));
                 }
-                Event::Refused { code, .. } if code == "CHANNEL_NOT_FOUND" => {
+                Event::JoinRefused { channel, code, .. }
+                    if channel == self.channel && code == "CHANNEL_NOT_FOUND" =>
+                {
                     return Err(self.no_channel().await);
+                }
+                Event::JoinRefused {
+                    channel,
+                    code,
+                    message,
+                } if channel == self.channel => {
+                    bail!("the chat server lets nobody like you into {channel}: {code}: {message}")
                 }
                 Event::Refused { code, message } => {
                     bail!("the chat server refused: {code}: {message}")

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::{
     control::told,
-    exit::{WithCode, code_of},
+    exit::{Code, WithCode, code_of},
     get::all_agents,
     logs,
     manifest::Manifest,
@@ -68,6 +68,9 @@ pub async fn agents(
         })
         .await;
     let Err(error) = waited else { return Ok(()) };
+    if code_of(&error) == Code::Interrupted {
+        return Err(error);
+    }
     match watch.worst {
         Some((namespace, name)) => Err(with_log(client, &namespace, &name, error).await),
         None => Err(error),
