@@ -170,7 +170,7 @@ impl Conversation {
                     code,
                     message,
                 } if channel == self.channel => {
-                    bail!("the chat server lets nobody like you into {channel}: {code}: {message}")
+                    bail!("the chat server does not let you into {channel}: {code}: {message}")
                 }
                 Event::Refused { code, message } => {
                     bail!("the chat server refused: {code}: {message}")
