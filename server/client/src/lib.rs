@@ -33,3 +33,6 @@ pub use events::Events;
 pub use frames::{Agent, Allowed, Channel, ChatMessage, Event, Sent, Welcome};
 pub use options::Options;
 pub use places::Position;
+
+#[cfg(test)]
+mod tests;
