@@ -1,6 +1,7 @@
 //! Looks before the leap: ports that are free, an engine that answers.
 
 mod engine;
+mod listener;
 
 use std::{
     io,
@@ -10,6 +11,7 @@ use std::{
 use anyhow::{Result, bail};
 
 pub use engine::{Engine, default_socket};
+pub use listener::listens;
 
 /// How many ports after the usual one are tried.
 const TRIES: u16 = 200;
@@ -36,11 +38,6 @@ pub fn free_port(address: Ipv4Addr, usual: u16) -> Result<u16> {
         Some(port) => Ok(port),
         None => bail!("no free port on {address} from {usual} on"),
     }
-}
-
-/// Whether something takes connections there.
-pub async fn answers(address: SocketAddr) -> bool {
-    tokio::net::TcpStream::connect(address).await.is_ok()
 }
 
 #[cfg(test)]

@@ -210,6 +210,11 @@ impl Service {
 }
 
 impl Running {
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.process.pid()
+    }
+
     /// Fails, with the end of the log, when the service has ended.
     pub fn check(&mut self, state: &State) -> Result<()> {
         let ended = match &mut self.child {

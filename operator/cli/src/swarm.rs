@@ -69,7 +69,7 @@ impl<'a> Swarm<'a> {
         ];
         let service = Service::new(OPERATOR, OPERATOR, flags(args))?;
         let state = self.state;
-        self.start(&service, async || {
+        self.start(&service, async |_| {
             let client = match control::client(state).await {
                 Ok(client) => client,
                 Err(error) => return Ok(Look::NotYet(format!("{error:#}"))),
@@ -93,7 +93,7 @@ impl<'a> Swarm<'a> {
             MODEL,
             flags([("--listen", listen.to_string().into())]),
         )?;
-        self.start(&service, async || Ok(answering(port).await))
+        self.start(&service, async |pid| Ok(listening(pid, port)))
             .await
     }
 
@@ -125,7 +125,7 @@ impl<'a> Swarm<'a> {
             let what = format!("The chat server of Node {}", node.name_any());
             check::free(listen, &what, "--chat-port")?;
         }
-        self.start(&service, async || Ok(answering(server.port).await))
+        self.start(&service, async |pid| Ok(listening(pid, server.port)))
             .await
     }
 
@@ -172,29 +172,27 @@ impl<'a> Swarm<'a> {
     async fn start<T>(
         &mut self,
         service: &Service,
-        mut answers: impl AsyncFnMut() -> Result<Look<T>>,
+        mut answers: impl AsyncFnMut(i32) -> Result<Look<T>>,
     ) -> Result<T> {
         let (mut running, start) = service.start(self.state).await?;
         let patience = Patience::new(START, self.interrupt);
         let state = self.state;
         let answer = patience.until(&service.name, async || {
             running.check(state)?;
-            answers().await
+            answers(running.pid()).await
         });
-        let answer = answer.await;
-        // Whatever answers: it must be ours that does.
-        let answer = answer.and_then(|answer| running.check(state).map(|()| answer));
+        let answer = answer.await?;
         self.running.push(running);
         let name = &service.name;
         match start {
-            _ if answer.is_err() => {}
             Start::Kept => self.progress.step(format_args!("{name} runs already")),
             Start::Fresh => self.progress.good(format_args!("{name} started")),
-            Start::Replaced => self
-                .progress
-                .good(format_args!("{name} started again, with what has changed")),
+            Start::Replaced => {
+                let text = format_args!("{name} started again, with what has changed");
+                self.progress.good(text);
+            }
         }
-        answer
+        Ok(answer)
     }
 }
 
@@ -236,11 +234,11 @@ fn is_ours(node: &Node) -> bool {
         && node.metadata.deletion_timestamp.is_none()
 }
 
-async fn answering(port: u16) -> Look<()> {
-    if check::answers((Ipv4Addr::LOCALHOST, port).into()).await {
+fn listening(pid: i32, port: u16) -> Look<()> {
+    if check::listens(pid, port) {
         Look::Done(())
     } else {
-        Look::NotYet(format!("nothing answers on port {port}"))
+        Look::NotYet(format!("it does not listen on port {port} yet"))
     }
 }
 

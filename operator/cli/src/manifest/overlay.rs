@@ -14,6 +14,11 @@ pub struct Overlay {
 }
 
 impl Overlay {
+    /// Notes the change in each manifest.
+    pub fn lay_all(&self, manifests: &mut [Manifest]) {
+        manifests.iter_mut().for_each(|manifest| self.lay(manifest));
+    }
+
     /// Notes the change in a manifest.
     pub fn lay(&self, manifest: &mut Manifest) {
         let spec = |pointer: &str| manifest.source.pointer(pointer);

@@ -9,11 +9,11 @@ use agentchat_api::ServerSpec;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::{Up, credentials::Credential};
+use super::{Up, credentials::Credential, model_url};
 use crate::{
     check::{self, Engine, default_socket},
     control::OPERATOR,
-    manifest::Manifest,
+    manifest::{Manifest, Overlay},
     service,
     state::{Credentials, Remembered, State},
     swarm::{MODEL, SERVER},
@@ -25,7 +25,7 @@ const MODEL_PORT: u16 = 8089;
 
 impl Up {
     /// All of it; checks what can be checked without starting anything.
-    pub(super) fn choose(
+    pub fn choose(
         &self,
         state: &State,
         remembered: Option<Remembered>,
@@ -62,6 +62,7 @@ impl Up {
             chosen.credentials = Credentials::ScriptedModel;
         }
         if chosen.credentials == Credentials::ScriptedModel {
+            // Where it does not run yet, this is a guess, good enough to check the manifests with.
             chosen.model_port = Some(model_port(state, chosen.model_port)?);
         }
         Ok(chosen)
@@ -77,20 +78,28 @@ impl Up {
                 "which image do agents run? give it with --agent-image; `cargo xtask image` builds one"
             );
         };
-        let listen = match self.api_listen {
-            Some(listen) => listen,
-            None => (
-                Ipv4Addr::LOCALHOST,
-                check::free_port(Ipv4Addr::LOCALHOST, API_PORT)?,
-            )
-                .into(),
-        };
+        let listen = self.api_listen.map_or_else(api_listen, Ok)?;
         Ok(Remembered::new(default_socket(), image.clone(), listen))
     }
 }
 
+/// Where the API listens when nobody says.
+pub fn api_listen() -> Result<SocketAddr> {
+    let port = check::free_port(Ipv4Addr::LOCALHOST, API_PORT)?;
+    Ok((Ipv4Addr::LOCALHOST, port).into())
+}
+
+/// What the swarm changes in its manifests.
+pub fn overlay(chosen: &Remembered) -> Overlay {
+    let scripted = chosen.credentials == Credentials::ScriptedModel;
+    Overlay {
+        base_url: chosen.model_port.filter(|_| scripted).map(model_url),
+        chat_port: chosen.chat_port,
+    }
+}
+
 /// The scripted model's port: its own while it runs or can have it again, otherwise a free one.
-fn model_port(state: &State, remembered: Option<u16>) -> Result<u16> {
+pub fn model_port(state: &State, remembered: Option<u16>) -> Result<u16> {
     let any = Ipv4Addr::UNSPECIFIED;
     let runs = service::running(state, MODEL)?.is_some();
     let good = |port: &u16| {
@@ -103,7 +112,7 @@ fn model_port(state: &State, remembered: Option<u16>) -> Result<u16> {
 }
 
 /// Fails unless the chat servers that the manifests declare can listen, or do so already.
-pub(super) fn check_chat_ports(state: &State, manifests: &[Manifest]) -> Result<()> {
+pub fn check_chat_ports(state: &State, manifests: &[Manifest]) -> Result<()> {
     for name in state.services()? {
         if name.starts_with(SERVER) && service::running(state, &name)?.is_some() {
             return Ok(());
@@ -122,7 +131,7 @@ pub(super) fn check_chat_ports(state: &State, manifests: &[Manifest]) -> Result<
 }
 
 /// Fails unless the engine has the image that agents run.
-pub(super) async fn check_image(engine: &Engine, chosen: &Remembered) -> Result<()> {
+pub async fn check_image(engine: &Engine, chosen: &Remembered) -> Result<()> {
     if !engine.has_image(&chosen.agent_image).await? {
         bail!(
             "Podman at {} has no image {}; `cargo xtask image` builds one and prints its name for --agent-image",

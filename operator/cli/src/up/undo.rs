@@ -1,0 +1,88 @@
+//! After a failure: stops what the call has started; nothing is left of a first `up`.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use tokio_util::sync::CancellationToken;
+
+use super::call::Call;
+use crate::{
+    control::OPERATOR,
+    down,
+    output::NAME,
+    service,
+    state::{Remembered, State},
+};
+
+/// How the swarm stood before this call.
+pub struct Before {
+    fresh: bool,
+    down: bool,
+    running: BTreeSet<String>,
+}
+
+impl Before {
+    /// Looks; `fresh` when the swarm's folder was made by this call.
+    pub fn look(state: &State, fresh: bool) -> Result<Self> {
+        let mut running = BTreeSet::new();
+        for name in state.services()? {
+            if service::running(state, &name)?.is_some() {
+                running.insert(name);
+            }
+        }
+        let remembered = Remembered::read(state)?;
+        let fresh = fresh || (remembered.is_none() && running.is_empty());
+        let down = remembered.is_some_and(|r| r.down) && !running.contains(OPERATOR);
+        Ok(Self {
+            fresh,
+            down,
+            running,
+        })
+    }
+}
+
+impl Call<'_> {
+    /// Stops what this call has started. A failure to do so is said, and does not hide why it was needed.
+    pub async fn undo(&self, before: &Before, error: &anyhow::Error) {
+        if self.state.services().is_ok_and(|names| !names.is_empty()) {
+            self.progress.note(format_args!(
+                "{}; stopping what this call has started",
+                first_line(error)
+            ));
+        }
+        let (state, progress) = (self.state, self.progress);
+        let never = CancellationToken::new();
+        let undone = match Remembered::read(state) {
+            Ok(None) if before.fresh => state.remove(),
+            _ if before.fresh => down::take_down(state, progress, true, &never).await,
+            _ if before.down => down::take_down(state, progress, false, &never).await,
+            _ => self.stop_others(&before.running).await,
+        };
+        if let Err(why) = undone {
+            progress.note(format_args!(
+                "that did not work: {why:#}; `agentctl down --swarm {}` tries again",
+                state.swarm()
+            ));
+        }
+    }
+
+    async fn stop_others(&self, kept: &BTreeSet<String>) -> Result<()> {
+        for name in self.state.services()? {
+            if !kept.contains(&name) && service::stop(self.state, &name).await? {
+                self.progress
+                    .step(format_args!("{NAME}{name}{NAME:#} stopped"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An error in one line, without what it quotes; the whole of it is said at the end.
+fn first_line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    let line = text.lines().next().unwrap_or_default();
+    line.split("; the end of ")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
