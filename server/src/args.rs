@@ -46,6 +46,9 @@ pub struct Args {
     /// Messages replayed to whoever joins a channel.
     #[arg(long, default_value_t = 200, env = "MESSAGE_BUFFER_SIZE")]
     pub replay: u32,
+    /// Milliseconds that a client has to prove its key.
+    #[arg(long, default_value_t = 60_000, env = "CHALLENGE_TIMEOUT_MS")]
+    pub challenge_timeout_ms: u64,
     /// Bytes that may wait for a session that reads slowly; beyond, it is cut off with 4008.
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().queue_bytes, env = "QUEUE_BYTES")]
     pub queue_bytes: usize,

@@ -16,17 +16,27 @@ mod presence;
 mod replay;
 mod resume;
 mod rooms;
+mod takeover;
 #[cfg(test)]
 mod tests;
+mod timers;
 
 use std::collections::HashMap;
 
 use agentchat_store::{Store, StoreError};
 use anyhow::Context;
 use ring::rand::SystemRandom;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout_at,
+};
 
-use self::{peer::Peer, rooms::Room};
+use self::{
+    peer::Peer,
+    rooms::Room,
+    takeover::Takeovers,
+    timers::{Timers, What},
+};
 use crate::{
     args::Args,
     inbox::Command,
@@ -49,6 +59,8 @@ struct Hub {
     outs: Vec<(u64, Out)>,
     /// Connections that end with this batch: their last words may be among `outs`.
     leaving: HashMap<u64, Outbox>,
+    timers: Timers,
+    takeovers: Takeovers,
 }
 
 /// Starts the thread; the receiver resolves when it has ended, or failed.
@@ -82,6 +94,8 @@ impl Hub {
             peers: HashMap::new(),
             outs: vec![],
             leaving: HashMap::new(),
+            timers: Timers::default(),
+            takeovers: Takeovers::default(),
         };
         hub.default_channels()?;
         Ok(hub)
@@ -89,9 +103,22 @@ impl Hub {
 
     /// Works until it is told to stop, or until storage can't even be read.
     fn run(mut self, mut queue: mpsc::Receiver<Command>) -> anyhow::Result<()> {
+        let waiting = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .context("the hub has no clock")?;
         let mut batch = Vec::with_capacity(BATCH);
-        while let Some(command) = queue.blocking_recv() {
-            batch.push(command);
+        loop {
+            let next = match self.timers.next() {
+                Some(due) => waiting.block_on(async { timeout_at(due, queue.recv()).await }),
+                None => Ok(queue.blocking_recv()),
+            };
+            match next {
+                Ok(Some(command)) => batch.push(command),
+                Ok(None) => return Ok(()),
+                // Something is due, and nothing came.
+                Err(_) => {}
+            }
             while batch.len() < BATCH
                 && let Ok(command) = queue.try_recv()
             {
@@ -100,10 +127,9 @@ impl Hub {
             let stop = batch.iter().any(|c| matches!(c, Command::Stop));
             self.batch(batch.drain(..))?;
             if stop {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Carries out a batch: all of it is durable before anybody hears of it, or none of it happened.
@@ -111,6 +137,13 @@ impl Hub {
         self.store.begin().context("no batch can be begun")?;
         for command in commands {
             self.take(command);
+        }
+        while let Some(due) = self.timers.take() {
+            match due.what {
+                What::ChallengeExpires => self.expire(due),
+                What::ProbeEnds => self.probed(due),
+                What::HoldEnds => self.held(due),
+            }
         }
         match self.store.commit() {
             Ok(()) => self.deliver(),
@@ -129,6 +162,7 @@ impl Hub {
             }
             Command::Gone { id } => self.remove(id),
             Command::More { id } => self.drained(id),
+            Command::Alive { id } => self.alive(id),
             Command::Frame { id, text, share } => {
                 self.frame(id, &text);
                 drop(share);

@@ -36,6 +36,11 @@ pub enum Command {
         /// To which connection.
         id: u64,
     },
+    /// The client gave the sign of life that it was asked for with [`Out::Probe`](crate::outbox::Out::Probe).
+    Alive {
+        /// Which connection.
+        id: u64,
+    },
     /// A connection ended.
     Gone {
         /// Its number.

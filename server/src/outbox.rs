@@ -23,6 +23,8 @@ pub enum Out {
     Replay(Utf8Bytes),
     /// Report once all before this is with the operating system; the hub sends more history then.
     More,
+    /// Ask the client for a sign of life, and report it.
+    Probe,
     /// Close with this code and reason, after what waits.
     Close(u16, &'static str),
 }
@@ -31,7 +33,7 @@ impl Out {
     fn weight(&self) -> usize {
         match self {
             Self::Text(text) => text.len() + OVERHEAD,
-            Self::Replay(_) | Self::More | Self::Close(..) => 0,
+            Self::Replay(_) | Self::More | Self::Probe | Self::Close(..) => 0,
         }
     }
 }

@@ -4,8 +4,7 @@
 //! with the server. Every write and the farewell have a deadline: a client that stops reading is dropped.
 
 mod farewell;
-
-use std::sync::atomic::{AtomicU8, Ordering};
+mod signs;
 
 use futures::{
     SinkExt, StreamExt,
@@ -21,15 +20,15 @@ use tokio_tungstenite::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::farewell::{End, farewell};
+use self::{
+    farewell::{End, farewell},
+    signs::Signs,
+};
 use crate::{
     inbox::{Command, HubGone, Inbox},
     limits::Limits,
     outbox::{Cut, Out, Queue, outbox},
 };
-
-/// Signs of life that may be missed in a row.
-const MISSED: u8 = 2;
 
 type Sink<S> = SplitSink<WebSocketStream<S>, Message>;
 type Source<S> = SplitStream<WebSocketStream<S>>;
@@ -59,11 +58,11 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     if hub.send(Command::Open { id, outbox }).await.is_err() {
         return;
     }
-    let missed = AtomicU8::new(0);
+    let signs = Signs::default();
     let carry = async {
         tokio::select! {
-            end = read(&mut source, id, &hub, &missed) => end,
-            end = write(&mut sink, queue, id, &hub, &missed, &limits) => end,
+            end = read(&mut source, id, &hub, &signs) => end,
+            end = write(&mut sink, queue, id, &hub, &signs, &limits) => end,
         }
     };
     let end = tokio::select! {
@@ -96,16 +95,22 @@ async fn read<S: AsyncRead + AsyncWrite + Unpin>(
     source: &mut Source<S>,
     id: u64,
     hub: &Inbox,
-    missed: &AtomicU8,
+    signs: &Signs,
 ) -> End {
     while let Some(frame) = source.next().await {
-        missed.store(0, Ordering::Relaxed);
+        signs.heard();
         let text = match frame {
             Ok(Message::Text(text)) => text,
             Ok(Message::Binary(bytes)) => {
                 Utf8Bytes::from(String::from_utf8_lossy(&bytes).into_owned())
             }
             Ok(Message::Close(_)) => return End::Answer,
+            Ok(Message::Pong(_)) if signs.answered() => {
+                if let Err(HubGone) = hub.send(Command::Alive { id }).await {
+                    return End::Close(1001, "server is stopping");
+                }
+                continue;
+            }
             Ok(_) => continue,
             Err(error) => {
                 tracing::debug!(id, %error, "the connection broke");
@@ -125,14 +130,14 @@ async fn write<S: AsyncRead + AsyncWrite + Unpin>(
     mut queue: Queue,
     id: u64,
     hub: &Inbox,
-    missed: &AtomicU8,
+    signs: &Signs,
     limits: &Limits,
 ) -> End {
     let mut alive = tokio::time::interval(limits.ping);
     loop {
         let written = tokio::select! {
             _ = alive.tick() => {
-                if missed.fetch_add(1, Ordering::Relaxed) >= MISSED {
+                if !signs.ask() {
                     return End::Drop;
                 }
                 timeout(limits.write, sink.send(Message::Ping(Vec::new().into()))).await
@@ -151,6 +156,10 @@ async fn write<S: AsyncRead + AsyncWrite + Unpin>(
                         return End::Close(1001, "server is stopping");
                     }
                     written
+                }
+                Some(Out::Probe) => {
+                    signs.probe();
+                    timeout(limits.write, sink.send(Message::Ping(Vec::new().into()))).await
                 }
                 Some(Out::Close(code, reason)) => return End::Close(code, reason),
                 None => return End::Close(1001, "server is stopping"),

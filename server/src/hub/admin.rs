@@ -1,51 +1,86 @@
 //! The allowlist, kept with the shared admin key.
 
+use agentchat_protocol::{agent_id, is_canonical_public_key};
+use agentchat_store::Allowed;
 use serde_json::{Map, Value, json};
 
 use super::{Hub, dispatch::storage};
-use crate::frame::{Refusal, invalid, make, text};
+use crate::{
+    args::Profile,
+    frame::{Refusal, invalid, make, now_ms, text},
+};
 
 impl Hub {
     pub(super) fn approve(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
         let pubkey = text(fields, "pubkey")?;
         self.check_admin(fields)?;
-        if !agentchat_protocol::is_canonical_public_key(pubkey) {
+        if !is_canonical_public_key(pubkey) {
             return Err(invalid(
                 "pubkey is not an Ed25519 public key in canonical SPKI PEM",
             ));
         }
-        let note = fields
-            .get("note")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        self.store
-            .allow(pubkey, &note.chars().take(200).collect::<String>())
-            .map_err(storage)?;
-        let agent = format!("@{}", agentchat_protocol::agent_id(pubkey));
-        self.tell(
-            id,
-            &make(
-                "ADMIN_RESULT",
-                json!({"action": "approve", "success": true, "agentId": agent}),
-            ),
-        );
+        let note = fields.get("note").and_then(Value::as_str);
+        let note: String = note.unwrap_or_default().chars().take(200).collect();
+        self.store.allow(pubkey, &note, now_ms()).map_err(storage)?;
+        let agent = format!("@{}", agent_id(pubkey));
+        let result = json!({"action": "approve", "success": true, "agentId": agent});
+        self.tell(id, &make("ADMIN_RESULT", result));
         Ok(())
     }
 
+    /// Takes a key off the allowlist, by the key or by its agent; a session that proved it ends.
     pub(super) fn revoke(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
-        let pubkey = text(fields, "pubkey")?;
-        self.check_admin(fields)?;
-        if !self.store.disallow(pubkey).map_err(storage)? {
-            return Err((
-                "AGENT_NOT_FOUND",
-                "this key is not on the allowlist".to_owned(),
-            ));
+        let field = |key| fields.get(key).and_then(Value::as_str);
+        let (pubkey, agent) = (field("pubkey"), field("agent_id"));
+        if pubkey.is_none() && agent.is_none() {
+            return Err(invalid("pubkey or agent_id is missing or not a string"));
         }
-        self.tell(
-            id,
-            &make("ADMIN_RESULT", json!({"action": "revoke", "success": true})),
-        );
+        self.check_admin(fields)?;
+        let agent = agent.map(|agent| agent.trim_start_matches('@'));
+        let is = |allowed: &Allowed| match pubkey {
+            Some(pubkey) => allowed.pubkey == pubkey,
+            None => agent == Some(agent_id(&allowed.pubkey).as_str()),
+        };
+        let found = self.store.allowed().map_err(storage)?.into_iter().find(is);
+        let Some(Allowed { pubkey, .. }) = found else {
+            let text = "this key is not on the allowlist";
+            return Err(("AGENT_NOT_FOUND", text.to_owned()));
+        };
+        self.store.disallow(&pubkey).map_err(storage)?;
+        self.expel(&agent_id(&pubkey), "the key was taken off the allowlist");
+        let result = json!({"action": "revoke", "success": true});
+        self.tell(id, &make("ADMIN_RESULT", result));
         Ok(())
+    }
+
+    pub(super) fn list_allowed(
+        &mut self,
+        id: u64,
+        fields: &Map<String, Value>,
+    ) -> Result<(), Refusal> {
+        self.check_admin(fields)?;
+        let entry = |allowed: Allowed| {
+            let prefix: String = allowed.pubkey.chars().take(40).collect();
+            json!({"agentId": format!("@{}", agent_id(&allowed.pubkey)),
+                "pubkeyPrefix": format!("{prefix}..."), "approvedAt": allowed.approved_at,
+                "note": allowed.note})
+        };
+        let allowed = self.store.allowed().map_err(storage)?.into_iter();
+        let entries: Vec<_> = allowed.map(entry).collect();
+        let strict = self.args.profile == Profile::Private;
+        let result =
+            json!({"action": "list", "entries": entries, "enabled": true, "strict": strict});
+        self.tell(id, &make("ADMIN_RESULT", result));
+        Ok(())
+    }
+
+    /// Ends an agent's session.
+    fn expel(&mut self, agent_id: &str, reason: &str) {
+        // Whoever waits to succeed it comes next, and is refused by the allowlist where that is strict.
+        if let Some(session) = self.online(agent_id) {
+            self.tell(session, &make("KICKED", json!({"reason": reason})));
+            self.close(session, 1000, "Kicked by admin");
+        }
     }
 
     /// Compares digests, so that the time taken says nothing of the key.

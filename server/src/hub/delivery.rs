@@ -30,10 +30,12 @@ impl Hub {
         let Some(peer) = self.peers.remove(&id) else {
             return;
         };
-        if let Some(agent) = peer.agent() {
-            self.depart(id, &agent.at());
-        }
+        let agent = peer.agent().map(|agent| (agent.id.clone(), agent.at()));
         self.leaving.insert(id, peer.outbox);
+        if let Some((agent_id, agent)) = agent {
+            self.depart(id, &agent);
+            self.successor(&agent_id);
+        }
     }
 
     /// Queues what is to be said; who falls too far behind is cut off, and nobody waits.

@@ -19,6 +19,11 @@ impl Hub {
         }
         let handled =
             frame::parse(text).and_then(|(type_, fields)| self.dispatch(id, &type_, &fields));
+        self.answer(id, handled);
+    }
+
+    /// Tells a refusal.
+    pub(super) fn answer(&mut self, id: u64, handled: Result<(), Refusal>) {
         if let Err((code, message)) = handled {
             let error = json!({"code": code, "message": message});
             self.tell(id, &make("ERROR", error));
@@ -41,6 +46,7 @@ impl Hub {
             "LIST_CHANNELS" => self.list_channels(id),
             "ADMIN_APPROVE" => self.approve(id, fields),
             "ADMIN_REVOKE" => self.revoke(id, fields),
+            "ADMIN_LIST" => self.list_allowed(id, fields),
             "JOIN" => self.join(id, fields),
             "LEAVE" => self.leave(id, frame::channel(fields)?),
             "LIST_AGENTS" => self.list_agents(id, frame::channel(fields)?),

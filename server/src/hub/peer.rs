@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Hub, identify::Challenge, replay::Replays};
+use super::{Hub, identify::Challenge, replay::Replays, takeover::Held};
 use crate::{frame::Refusal, outbox::Outbox};
 
 /// One connection.
@@ -20,6 +20,8 @@ pub enum Stage {
     Open,
     /// A key is still to be proven.
     Challenged(Challenge),
+    /// The key was proven, and an older session of the same identity lives.
+    Held(Held),
     /// It is known who this is.
     In(Agent),
 }

@@ -97,7 +97,7 @@ fn nobody_hears_of_what_could_not_be_stored_and_all_are_sent_away() {
 
     let store = Store::open(&fixture.dir.path().join("chat.db")).unwrap();
     store.begin().unwrap();
-    store.allow("somebody", "holds the file").unwrap();
+    store.allow("somebody", "holds the file", 0).unwrap();
     fixture.batch(&[(1, message("lost")), (2, message("lost too"))]);
     store.commit().unwrap();
     assert_eq!(said(&mut ada), [Value::Null; 0]);

@@ -8,7 +8,7 @@ use std::{cell::Cell, path::Path, time::Duration};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Version of the schema; an older program refuses a newer file.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// How long a write waits for another program that has the file, such as one that copies it.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -41,6 +41,17 @@ pub struct Channel {
     pub last: u64,
 }
 
+/// A key on the allowlist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// Public key, PEM.
+    pub pubkey: String,
+    /// What was noted at its approval.
+    pub note: String,
+    /// When it was approved, Unix milliseconds; 0 when that was not kept.
+    pub approved_at: i64,
+}
+
 /// The database. One per file and process; calls block for as long as the disk takes.
 pub struct Store {
     db: Connection,
@@ -59,13 +70,9 @@ impl Store {
         if version > SCHEMA {
             return Err(StoreError::Newer(version));
         }
-        db.execute_batch(
-            "CREATE TABLE IF NOT EXISTS channel (name TEXT PRIMARY KEY, epoch TEXT NOT NULL, verified_only INTEGER NOT NULL);
-             CREATE TABLE IF NOT EXISTS message (channel TEXT NOT NULL, offset INTEGER NOT NULL, json TEXT NOT NULL,
-                 PRIMARY KEY (channel, offset)) WITHOUT ROWID;
-             CREATE TABLE IF NOT EXISTS allowed (pubkey TEXT PRIMARY KEY, note TEXT NOT NULL);",
-        )?;
-        db.pragma_update(None, "user_version", SCHEMA)?;
+        if version < SCHEMA {
+            db.execute_batch(&upgrade(version))?;
+        }
         let failed = Cell::new(false);
         Ok(Self { db, failed })
     }
@@ -173,11 +180,30 @@ impl Store {
         Ok(first.map(i64::unsigned_abs))
     }
 
-    /// Puts a key on the allowlist.
-    pub fn allow(&self, pubkey: &str, note: &str) -> Result<(), StoreError> {
-        let values = params![pubkey, note];
-        self.write("INSERT OR REPLACE INTO allowed VALUES (?1, ?2)", values)
-            .map(drop)
+    /// Puts a key on the allowlist; one that is there keeps its time.
+    pub fn allow(&self, pubkey: &str, note: &str, now_ms: i64) -> Result<(), StoreError> {
+        let values = params![pubkey, note, now_ms];
+        self.write(
+            "INSERT INTO allowed (pubkey, note, approved_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (pubkey) DO UPDATE SET note = ?2",
+            values,
+        )
+        .map(drop)
+    }
+
+    /// The allowlist, in the order of approval.
+    pub fn allowed(&self) -> Result<Vec<Allowed>, StoreError> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT pubkey, note, approved_at FROM allowed ORDER BY rowid")?;
+        let rows = query.query_map([], |row| {
+            Ok(Allowed {
+                pubkey: row.get(0)?,
+                note: row.get(1)?,
+                approved_at: row.get(2)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Takes a key off the allowlist; says whether it was there.
@@ -195,6 +221,20 @@ impl Store {
             });
         Ok(row.optional()?.is_some())
     }
+}
+
+/// What brings a file of an older schema to the current one; 0 is a new file.
+fn upgrade(from: i64) -> String {
+    let steps = [
+        "CREATE TABLE IF NOT EXISTS channel (name TEXT PRIMARY KEY, epoch TEXT NOT NULL, verified_only INTEGER NOT NULL);
+         CREATE TABLE IF NOT EXISTS message (channel TEXT NOT NULL, offset INTEGER NOT NULL, json TEXT NOT NULL,
+             PRIMARY KEY (channel, offset)) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS allowed (pubkey TEXT PRIMARY KEY, note TEXT NOT NULL);",
+        "ALTER TABLE allowed ADD COLUMN approved_at INTEGER NOT NULL DEFAULT 0;",
+    ];
+    let due = usize::try_from(from).unwrap_or(steps.len());
+    let due = steps.get(due..).unwrap_or_default().concat();
+    format!("BEGIN; {due} PRAGMA user_version = {SCHEMA}; COMMIT;")
 }
 
 #[cfg(test)]

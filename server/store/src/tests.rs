@@ -16,7 +16,7 @@ fn what_was_stored_is_there_after_reopening() {
         for offset in 1..=3 {
             store.append("#a", offset, &format!("m{offset}")).unwrap();
         }
-        store.allow("key", "note").unwrap();
+        store.allow("key", "note", 7).unwrap();
     }
     let store = Store::open(&path).unwrap();
     assert_eq!(store.channels().unwrap(), [Channel { last: 3, ..channel }]);
@@ -90,4 +90,24 @@ fn reading_is_bounded_in_messages_and_bytes_and_always_goes_on() {
 fn texts(store: &Store, after: u64) -> Vec<String> {
     let found = store.after("#a", after, 99, 9999).unwrap();
     found.into_iter().map(|(_, json)| json).collect()
+}
+
+#[test]
+fn a_file_of_the_first_schema_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("chat.db");
+    let old = "CREATE TABLE channel (name TEXT PRIMARY KEY, epoch TEXT NOT NULL, verified_only INTEGER NOT NULL);
+        CREATE TABLE message (channel TEXT NOT NULL, offset INTEGER NOT NULL, json TEXT NOT NULL,
+            PRIMARY KEY (channel, offset)) WITHOUT ROWID;
+        CREATE TABLE allowed (pubkey TEXT PRIMARY KEY, note TEXT NOT NULL);
+        INSERT INTO allowed VALUES ('key', 'note');
+        INSERT INTO message VALUES ('#a', 1, 'm1');
+        PRAGMA user_version = 1;";
+    Connection::open(&path).unwrap().execute_batch(old).unwrap();
+    for _ in 0..2 {
+        let store = Store::open(&path).unwrap();
+        assert_eq!(texts(&store, 0), ["m1"]);
+        let allowed = store.allowed().unwrap();
+        assert_eq!((&*allowed[0].note, allowed[0].approved_at), ("note", 0));
+    }
 }

@@ -5,6 +5,7 @@
     reason = "a test ends where something unexpected happens"
 )]
 
+mod allowlist;
 mod away;
 mod exchange;
 mod process;
@@ -13,6 +14,7 @@ mod raw;
 mod refusals;
 mod resume;
 mod slow;
+mod takeover;
 
 use std::time::Duration;
 

@@ -87,6 +87,11 @@ impl Raw {
         self.tell(json!({"type": "IDENTIFY", "name": name, "pubkey": key}))
             .await;
         let challenge = self.hear("CHALLENGE").await;
+        self.answer(&challenge, identity).await;
+    }
+
+    /// Answers a challenge.
+    pub async fn answer(&mut self, challenge: &Value, identity: &Identity) {
         let text = |key: &str| challenge[key].as_str().unwrap().to_owned();
         let (nonce, id) = (text("nonce"), text("challenge_id"));
         let signature = identity.sign(&auth_text(&nonce, &id, 1));

@@ -2,35 +2,52 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::{process::Server, raw::Raw};
 
-/// More than the operating system buffers for one connection.
-const FLOOD: usize = 40;
+/// Says so much to somebody who does not read that their connection is full, or until they are cut off.
+async fn flood(ada: &mut Raw) {
+    let much = "x".repeat(512 * 1024);
+    // More than the operating system buffers for one connection.
+    for n in 0..26 {
+        let content = format!("{n} {much}");
+        ada.tell(json!({"type": "MSG", "to": "#general", "content": content}))
+            .await;
+        loop {
+            let frame = ada.next().await.unwrap();
+            if frame["type"] == "AGENT_LEFT" {
+                return;
+            }
+            if frame["content"] == content {
+                break;
+            }
+        }
+    }
+}
 
-/// A server with somebody who does not read, and so much said to them that the connection is full.
-async fn flooded(args: &[&str]) -> (Server, Raw, Raw) {
+/// A server with somebody who does not read, and somebody who speaks.
+async fn deaf(args: &[&str]) -> (Server, Raw, Raw) {
     let server = Server::plain(&[&["--profile", "public"], args].concat());
     let mut deaf = server.raw().await;
     deaf.visit("deaf").await;
-    let mut ada = server.raw_approved("ada").await;
-    let much = "x".repeat(512 * 1024);
-    for n in 0..FLOOD {
-        ada.say("#general", &format!("{n} {much}")).await;
-    }
+    let ada = server.raw_approved("ada").await;
     (server, deaf, ada)
 }
 
 #[tokio::test]
 async fn sigterm_ends_the_server_though_a_client_does_not_read() {
     // The queue takes all of it: the session is in the middle of a write that can't end.
-    let (mut server, _deaf, _ada) = flooded(&["--queue-bytes", "1000000000"]).await;
+    let (mut server, _deaf, mut ada) = deaf(&["--queue-bytes", "1000000000"]).await;
+    flood(&mut ada).await;
     let status = server.terminate(Duration::from_secs(8)).await;
     assert!(status.success(), "{status}");
 }
 
 #[tokio::test]
 async fn a_slow_consumer_is_cut_off_with_4008_and_the_others_are_not() {
-    let (_server, mut deaf, mut ada) = flooded(&["--queue-bytes", "1000000"]).await;
+    let (_server, mut deaf, mut ada) = deaf(&["--queue-bytes", "1000000"]).await;
+    flood(&mut ada).await;
     let (code, reason) = deaf.closed().await;
     assert_eq!((code, reason.as_str()), (4008, "slow consumer"));
     ada.say("#general", "still here").await;

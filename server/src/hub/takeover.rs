@@ -1,0 +1,181 @@
+//! One identity, two connections: the newer wins.
+//!
+//! The first time at once. Further times within five minutes the newcomer is held, as long as the older session
+//! gives signs of life, so that two processes with one key don't take turns without bound. A session that is
+//! dead or gone holds up nobody.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    time::Duration,
+};
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{
+    Hub,
+    identify::Proven,
+    peer::Stage,
+    timers::{Due, What},
+};
+use crate::{
+    frame::{Refusal, make},
+    outbox::Out,
+};
+
+/// How long the first held newcomer is held; doubled with each takeover.
+const HOLD: Duration = Duration::from_secs(5);
+/// The longest.
+const LONGEST: Duration = Duration::from_secs(60);
+/// After so long without a takeover, the next is the first again.
+const FORGOTTEN: Duration = Duration::from_secs(300);
+/// How long an older session has for a sign of life.
+const PROBE: Duration = Duration::from_secs(2);
+/// Identities that are remembered before the forgotten ones are looked for.
+const REMEMBERED: usize = 1024;
+
+/// A newcomer that waits for the older session of its identity.
+pub struct Held {
+    pub proven: Proven,
+    ticket: u64,
+    /// Whether the older session has given a sign of life.
+    alive: bool,
+}
+
+/// Takeovers of late, by agent id: how many, and when the last was.
+#[derive(Default)]
+pub struct Takeovers(HashMap<String, (u32, Instant)>);
+
+impl Takeovers {
+    /// How long a newcomer is held.
+    fn hold(&self, agent_id: &str) -> Option<Duration> {
+        let (count, last) = self.0.get(agent_id)?;
+        let times = 1_u32.checked_shl(count - 1).unwrap_or(u32::MAX);
+        (last.elapsed() < FORGOTTEN).then(|| HOLD.saturating_mul(times).min(LONGEST))
+    }
+
+    fn note(&mut self, agent_id: &str) {
+        if self.0.len() >= REMEMBERED {
+            self.0.retain(|_, (_, last)| last.elapsed() < FORGOTTEN);
+        }
+        match self.0.entry(agent_id.to_owned()) {
+            Entry::Occupied(mut known) => {
+                let (count, last) = known.get_mut();
+                *count = if last.elapsed() < FORGOTTEN {
+                    count.saturating_add(1).min(31)
+                } else {
+                    1
+                };
+                *last = Instant::now();
+            }
+            Entry::Vacant(new) => {
+                new.insert((1, Instant::now()));
+            }
+        }
+    }
+}
+
+impl Hub {
+    /// A key was proven: its agent comes in, at once or when the older session has had its time.
+    pub(super) fn claim(&mut self, id: u64, proven: Proven) -> Result<(), Refusal> {
+        let Some(old) = self.online(&proven.agent_id) else {
+            return self.admit(id, proven);
+        };
+        let Some(hold) = self.takeovers.hold(&proven.agent_id) else {
+            return self.take_over(id, proven);
+        };
+        // Of several that wait, the newest does.
+        if let Some(waiting) = self.waiting_for(&proven.agent_id) {
+            self.displace(waiting);
+        }
+        let ticket = self.timers.ticket();
+        let due = |what| Due { id, ticket, what };
+        self.timers.set(PROBE, due(What::ProbeEnds));
+        self.timers.set(hold, due(What::HoldEnds));
+        self.outs.push((old, Out::Probe));
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.stage = Stage::Held(Held {
+                proven,
+                ticket,
+                alive: false,
+            });
+        }
+        Ok(())
+    }
+
+    /// The newcomer comes in, and the older session ends.
+    fn take_over(&mut self, id: u64, proven: Proven) -> Result<(), Refusal> {
+        if let Some(old) = self.online(&proven.agent_id) {
+            self.takeovers.note(&proven.agent_id);
+            self.displace(old);
+        }
+        self.admit(id, proven)
+    }
+
+    fn displace(&mut self, old: u64) {
+        let reason = "Another connection proved this identity";
+        let frame = json!({"reason": reason, "new_ip": "hidden"});
+        self.tell(old, &make("SESSION_DISPLACED", frame));
+        self.close(old, 1000, "Identity claimed by verified connection");
+    }
+
+    /// The connection that is held for an agent.
+    fn waiting_for(&self, agent_id: &str) -> Option<u64> {
+        let mut peers = self.peers.iter();
+        let found = peers.find(
+            |(_, peer)| matches!(&peer.stage, Stage::Held(h) if h.proven.agent_id == agent_id),
+        );
+        found.map(|(id, _)| *id)
+    }
+
+    /// A session gave a sign of life.
+    pub(super) fn alive(&mut self, id: u64) {
+        let Ok(agent) = self.agent(id) else {
+            return;
+        };
+        let waiting = self.waiting_for(&agent.id);
+        if let Some(peer) = waiting.and_then(|id| self.peers.get_mut(&id))
+            && let Stage::Held(held) = &mut peer.stage
+        {
+            held.alive = true;
+        }
+    }
+
+    /// The older session had its time for a sign of life.
+    pub(super) fn probed(&mut self, due: Due) {
+        let peer = self.peers.get(&due.id);
+        if peer.is_some_and(
+            |p| matches!(&p.stage, Stage::Held(h) if h.ticket == due.ticket && !h.alive),
+        ) {
+            self.release(due.id);
+        }
+    }
+
+    /// The newcomer was held for long enough.
+    pub(super) fn held(&mut self, due: Due) {
+        let peer = self.peers.get(&due.id);
+        if peer.is_some_and(|p| matches!(&p.stage, Stage::Held(h) if h.ticket == due.ticket)) {
+            self.release(due.id);
+        }
+    }
+
+    /// A session ended: whoever waits for that comes in.
+    pub(super) fn successor(&mut self, agent_id: &str) {
+        if let Some(id) = self.waiting_for(agent_id) {
+            self.release(id);
+        }
+    }
+
+    fn release(&mut self, id: u64) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        match std::mem::replace(&mut peer.stage, Stage::Open) {
+            Stage::Held(held) => {
+                let entered = self.take_over(id, held.proven);
+                self.answer(id, entered);
+            }
+            stage => peer.stage = stage,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What the hub does when nobody asks for it.
+
+use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
+
+use tokio::time::Instant;
+
+/// What is due, for one connection. A connection that has gone on since is not concerned: the ticket is of one
+/// stage of its handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    pub id: u64,
+    pub ticket: u64,
+    pub what: What,
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// The challenge was not answered.
+    ChallengeExpires,
+    /// The older session did not give a sign of life in time.
+    ProbeEnds,
+    /// The newcomer was held for long enough.
+    HoldEnds,
+}
+
+/// All that is due, the next first.
+#[derive(Default)]
+pub struct Timers {
+    queue: BinaryHeap<Reverse<(Instant, Due)>>,
+    tickets: u64,
+}
+
+impl Timers {
+    /// A ticket for a stage of a handshake.
+    pub fn ticket(&mut self) -> u64 {
+        self.tickets += 1;
+        self.tickets
+    }
+
+    pub fn set(&mut self, after: Duration, due: Due) {
+        self.queue.push(Reverse((Instant::now() + after, due)));
+    }
+
+    /// When the next is due.
+    pub fn next(&self) -> Option<Instant> {
+        self.queue.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes out one that is due.
+    pub fn take(&mut self) -> Option<Due> {
+        self.next().filter(|at| *at <= Instant::now())?;
+        self.queue.pop().map(|Reverse((_, due))| due)
+    }
+}
