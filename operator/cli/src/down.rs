@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     check::{self, Engine},
-    control::{self, OPERATOR},
+    control::OPERATOR,
     get::all_agents,
     output::{self, Progress},
     service,
@@ -70,7 +70,7 @@ pub async fn take_down(
         let at_rest = remembered.down && service::running(state, OPERATOR)?.is_none();
         if purge || !at_rest {
             let mut swarm = Swarm::new(state, progress, interrupt);
-            let client = reach(state, &progress, &remembered, &mut swarm, purge).await?;
+            let client = reach(&progress, &remembered, &mut swarm, purge).await?;
             let agents = rest(&client, &progress, interrupt).await?;
             let scripted = remembered.credentials == Credentials::ScriptedModel;
             output::put(spent::table(&agents, scripted)).context("nobody reads the output")?;
@@ -101,14 +101,13 @@ pub async fn take_down(
 
 /// A client of the operator, which is started again when it does not run: without it, containers would go on.
 async fn reach(
-    state: &State,
     progress: &Progress,
     remembered: &Remembered,
     swarm: &mut Swarm<'_>,
     purge: bool,
 ) -> Result<Client> {
-    if service::running(state, OPERATOR)?.is_some() {
-        return control::client(state).await;
+    if let Some(client) = swarm.operator_that_runs().await? {
+        return Ok(client);
     }
     let what = if purge { "removed" } else { "stopped" };
     progress.note(format_args!(

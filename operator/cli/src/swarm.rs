@@ -18,7 +18,7 @@ use crate::{
     check,
     control::{self, OPERATOR, told},
     output::Progress,
-    service::{Running, Service, Start},
+    service::{self, Running, Service, Start},
     state::{Remembered, State, write_private},
     wait::{Look, Patience},
 };
@@ -69,20 +69,23 @@ impl<'a> Swarm<'a> {
         ];
         let service = Service::new(OPERATOR, OPERATOR, flags(args))?;
         let state = self.state;
-        self.start(&service, async |_| {
-            let client = match control::client(state).await {
-                Ok(client) => client,
-                Err(error) => return Ok(Look::NotYet(format!("{error:#}"))),
-            };
-            let answer = Api::<Namespace>::all(client.clone())
-                .get("kube-system")
-                .await;
-            Ok(match answer {
-                Ok(_) => Look::Done(client),
-                Err(error) => Look::NotYet(error.to_string()),
+        self.start(&service, async |_| answering(state).await).await
+    }
+
+    /// A client of the operator, once it answers; `None` when it does not run, or ends instead of answering:
+    /// somebody may be killing it right now.
+    pub async fn operator_that_runs(&self) -> Result<Option<Client>> {
+        let patience = Patience::new(START, self.interrupt);
+        let look = async || {
+            if service::running(self.state, OPERATOR)?.is_none() {
+                return Ok(Look::Done(None));
+            }
+            Ok(match answering(self.state).await? {
+                Look::Done(client) => Look::Done(Some(client)),
+                Look::NotYet(state) => Look::NotYet(state),
             })
-        })
-        .await
+        };
+        patience.until("The API", look).await
     }
 
     /// Starts the scripted model unless it runs, and waits until it answers.
@@ -121,7 +124,7 @@ impl<'a> Swarm<'a> {
         ];
         let mut service = Service::new(service, SERVER, flags(args))?;
         service.reads = keys.into_iter().map(|(_, contents)| contents).collect();
-        if crate::service::running(self.state, &service.name)?.is_none() {
+        if service::running(self.state, &service.name)?.is_none() {
             let what = format!("The chat server of Node {}", node.name_any());
             check::free(listen, &what, "--chat-port")?;
         }
@@ -174,14 +177,15 @@ impl<'a> Swarm<'a> {
         service: &Service,
         mut answers: impl AsyncFnMut(i32) -> Result<Look<T>>,
     ) -> Result<T> {
-        let (mut running, start) = service.start(self.state).await?;
-        let patience = Patience::new(START, self.interrupt);
-        let state = self.state;
-        let answer = patience.until(&service.name, async || {
-            running.check(state)?;
-            answers(running.pid()).await
-        });
-        let answer = answer.await?;
+        let mut found = service.start(self.state).await?;
+        let mut answer = self.answer(service, &mut found.0, &mut answers).await;
+        // What ran may have been ending already when it was found.
+        if answer.is_err() && found.1 == Start::Kept && found.0.check(self.state).is_err() {
+            found = service.start(self.state).await?;
+            answer = self.answer(service, &mut found.0, &mut answers).await;
+        }
+        let answer = answer?;
+        let (running, start) = found;
         self.running.push(running);
         let name = &service.name;
         match start {
@@ -194,6 +198,36 @@ impl<'a> Swarm<'a> {
         }
         Ok(answer)
     }
+
+    /// Waits until a service answers, or has ended.
+    async fn answer<T>(
+        &self,
+        service: &Service,
+        running: &mut Running,
+        answers: &mut impl AsyncFnMut(i32) -> Result<Look<T>>,
+    ) -> Result<T> {
+        let look = async || {
+            running.check(self.state)?;
+            answers(running.pid()).await
+        };
+        let patience = Patience::new(START, self.interrupt);
+        patience.until(&service.name, look).await
+    }
+}
+
+/// A client, when the API answers.
+async fn answering(state: &State) -> Result<Look<Client>> {
+    let client = match control::client(state).await {
+        Ok(client) => client,
+        Err(error) => return Ok(Look::NotYet(format!("{error:#}"))),
+    };
+    let answer = Api::<Namespace>::all(client.clone())
+        .get("kube-system")
+        .await;
+    Ok(match answer {
+        Ok(_) => Look::Done(client),
+        Err(error) => Look::NotYet(error.to_string()),
+    })
 }
 
 /// Nodes whose chat server is ours to run, the main one first; `main` is its name from before.
