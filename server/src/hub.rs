@@ -8,6 +8,7 @@ mod admin;
 mod allowance;
 mod delivery;
 mod dispatch;
+mod health;
 mod identify;
 mod membership;
 mod message;
@@ -32,6 +33,7 @@ use tokio::{
 };
 
 use self::{
+    health::Began,
     peer::Peer,
     rooms::Room,
     takeover::Takeovers,
@@ -61,6 +63,7 @@ struct Hub {
     leaving: HashMap<u64, Outbox>,
     timers: Timers,
     takeovers: Takeovers,
+    began: Began,
 }
 
 /// Starts the thread; the receiver resolves when it has ended, or failed.
@@ -96,6 +99,7 @@ impl Hub {
             leaving: HashMap::new(),
             timers: Timers::default(),
             takeovers: Takeovers::default(),
+            began: Began::now(),
         };
         hub.default_channels()?;
         Ok(hub)
@@ -167,6 +171,7 @@ impl Hub {
                 self.frame(id, &text);
                 drop(share);
             }
+            Command::Health { answer } => drop(answer.send(self.health().to_string())),
             Command::Stop => {}
         }
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::outbox::Outbox;
@@ -45,6 +45,11 @@ pub enum Command {
     Gone {
         /// Its number.
         id: u64,
+    },
+    /// Somebody asks how the server is.
+    Health {
+        /// Where the answer goes, JSON.
+        answer: oneshot::Sender<String>,
     },
     /// The server stops: end when what came before is done.
     Stop,

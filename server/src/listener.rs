@@ -5,20 +5,19 @@ use std::{io::Write, path::Path, time::Duration};
 use agentchat_store::Store;
 use anyhow::{Context, bail};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
     time::timeout,
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     args::Args,
+    connection::{self, Shared},
     hub,
-    inbox::{Command, Inbox, inbox},
-    limits::Limits,
-    session, tls,
+    inbox::{Command, inbox},
+    tls,
 };
 
 /// Between two tries to take a connection when the system has none to give.
@@ -52,21 +51,23 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     writeln!(out, "listening on {scheme}://{}", listener.local_addr()?)?;
     out.flush()?;
 
-    let sessions = Sessions {
-        inbox,
-        tls,
-        limits,
-        shutdown: CancellationToken::new(),
+    let connections = Connections {
+        shared: Shared {
+            inbox,
+            tls,
+            limits,
+            shutdown: CancellationToken::new(),
+        },
         tasks: TaskTracker::new(),
     };
     tokio::select! {
-        () = sessions.take(&listener) => {}
+        () = connections.take(&listener) => {}
         () = asked(signals) => {}
         ended = &mut hub => bail!(early(ended)),
     }
     tracing::info!("stopping");
     drop(listener);
-    match timeout(limits.shutdown, sessions.stop(hub)).await {
+    match timeout(limits.shutdown, connections.stop(hub)).await {
         Ok(stopped) => stopped,
         Err(_) => bail!("not all connections could be closed in time"),
     }
@@ -87,15 +88,12 @@ fn early(ended: Result<anyhow::Result<()>, oneshot::error::RecvError>) -> anyhow
 }
 
 /// All connections.
-struct Sessions {
-    inbox: Inbox,
-    tls: Option<TlsAcceptor>,
-    limits: Limits,
-    shutdown: CancellationToken,
+struct Connections {
+    shared: Shared,
     tasks: TaskTracker,
 }
 
-impl Sessions {
+impl Connections {
     /// Takes connections, for ever.
     async fn take(&self, listener: &TcpListener) {
         for id in 1_u64.. {
@@ -108,47 +106,24 @@ impl Sessions {
                     }
                 }
             };
-            if self.tasks.len() >= self.limits.connections {
+            if self.tasks.len() >= self.shared.limits.connections {
                 tracing::warn!(%peer, "too many connections; one was refused");
                 continue;
             }
-            let (inbox, tls) = (self.inbox.clone(), self.tls.clone());
-            let (shutdown, limits) = (self.shutdown.clone(), self.limits);
             self.tasks
-                .spawn(async move { serve(stream, id, inbox, tls, shutdown, limits).await });
+                .spawn(connection::serve(stream, id, self.shared.clone()));
         }
     }
 
-    /// Ends the sessions, then the hub.
+    /// Ends the connections, then the hub.
     async fn stop(self, hub: oneshot::Receiver<anyhow::Result<()>>) -> anyhow::Result<()> {
-        self.shutdown.cancel();
+        self.shared.shutdown.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        if self.inbox.send(Command::Stop).await.is_err() {
+        if self.shared.inbox.send(Command::Stop).await.is_err() {
             tracing::debug!("the hub has ended already");
         }
         hub.await.unwrap_or_else(|_| bail!("the hub ended early"))
-    }
-}
-
-async fn serve(
-    stream: TcpStream,
-    id: u64,
-    inbox: Inbox,
-    tls: Option<TlsAcceptor>,
-    shutdown: CancellationToken,
-    limits: Limits,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(id, %error, "no TCP_NODELAY");
-    }
-    let Some(tls) = tls else {
-        return session::serve(stream, id, inbox, shutdown, limits).await;
-    };
-    let shake = timeout(limits.handshake, tls.accept(stream));
-    match shutdown.run_until_cancelled(shake).await {
-        Some(Ok(Ok(stream))) => session::serve(stream, id, inbox, shutdown, limits).await,
-        _ => tracing::debug!(id, "no TLS handshake"),
     }
 }
 

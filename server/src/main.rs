@@ -4,7 +4,9 @@
 //! database: whatever a client is told has been stored before.
 
 mod args;
+mod connection;
 mod frame;
+mod http;
 mod hub;
 mod inbox;
 mod limits;

@@ -18,13 +18,13 @@ use tokio_tungstenite::{
     WebSocketStream, accept_async_with_config,
     tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig},
 };
-use tokio_util::sync::CancellationToken;
 
 use self::{
     farewell::{End, farewell},
     signs::Signs,
 };
 use crate::{
+    connection::Shared,
     inbox::{Command, HubGone, Inbox},
     limits::Limits,
     outbox::{Cut, Out, Queue, outbox},
@@ -34,13 +34,13 @@ type Sink<S> = SplitSink<WebSocketStream<S>, Message>;
 type Source<S> = SplitStream<WebSocketStream<S>>;
 
 /// Serves one connection until it ends, the hub cuts it off, or the server stops.
-pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
-    id: u64,
-    hub: Inbox,
-    shutdown: CancellationToken,
-    limits: Limits,
-) {
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, id: u64, shared: Shared) {
+    let Shared {
+        inbox: hub,
+        limits,
+        shutdown,
+        ..
+    } = shared;
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = 8 * 1024;
     config.max_frame_size = Some(limits.frame_bytes);

@@ -73,7 +73,7 @@ impl Hub {
                 return Err(refused());
             }
             let agent_id = self.ephemeral_id()?;
-            return self.welcome(id, Agent::new(agent_id, name, false, true), None);
+            return self.welcome(id, Agent::new(agent_id, name, None));
         };
         self.allowed(&pubkey)?;
         let (stamp, lifetime) = (now_ms(), self.args.challenge_timeout_ms);
@@ -161,8 +161,8 @@ impl Hub {
     /// Lets an agent in whose key was proven. The allowlist may have changed since.
     pub(super) fn admit(&mut self, id: u64, proven: Proven) -> Result<(), Refusal> {
         let verified = self.allowed(&proven.pubkey)?;
-        let agent = Agent::new(proven.agent_id, &proven.name, verified, !verified);
-        self.welcome(id, agent, Some(verified))
+        let agent = Agent::new(proven.agent_id, &proven.name, Some(verified));
+        self.welcome(id, agent)
     }
 
     /// Nobody answered a challenge.
@@ -176,11 +176,11 @@ impl Hub {
         }
     }
 
-    fn welcome(&mut self, id: u64, agent: Agent, verified: Option<bool>) -> Result<(), Refusal> {
+    fn welcome(&mut self, id: u64, agent: Agent) -> Result<(), Refusal> {
         let mut fields = json!({"agent_id": agent.at(), "name": agent.name,
             "server": self.args.name});
-        if let Some(verified) = verified {
-            fields["verified"] = verified.into();
+        if agent.keyed {
+            fields["verified"] = agent.verified.into();
         }
         if agent.lurk {
             fields["lurk"] = true.into();

@@ -31,6 +31,9 @@ pub struct Agent {
     /// Without `@`.
     pub id: String,
     pub name: String,
+    /// Whether it proved a key.
+    pub keyed: bool,
+    /// Whether that key is trusted.
     pub verified: bool,
     pub lurk: bool,
     pub presence: String,
@@ -40,12 +43,14 @@ pub struct Agent {
 }
 
 impl Agent {
-    pub fn new(id: String, name: &str, verified: bool, lurk: bool) -> Self {
+    /// Proven with a key, and trusted or not; none for a visitor without a key. Who is not trusted listens.
+    pub fn new(id: String, name: &str, verified: Option<bool>) -> Self {
         Self {
             id,
             name: name.to_owned(),
-            verified,
-            lurk,
+            keyed: verified.is_some(),
+            verified: verified == Some(true),
+            lurk: verified != Some(true),
             presence: "online".to_owned(),
             status_text: None,
             last_message: 0,

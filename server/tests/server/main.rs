@@ -8,6 +8,7 @@
 mod allowlist;
 mod away;
 mod exchange;
+mod health;
 mod process;
 mod proxy;
 mod raw;

@@ -1,0 +1,61 @@
+//! From a TCP connection to a session, or to an answer over HTTP.
+
+use std::io::Cursor;
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::{http, inbox::Inbox, limits::Limits, session};
+
+/// What all connections share.
+#[derive(Clone)]
+pub struct Shared {
+    pub inbox: Inbox,
+    pub tls: Option<TlsAcceptor>,
+    pub limits: Limits,
+    pub shutdown: CancellationToken,
+}
+
+/// Serves a connection until its end.
+pub async fn serve(stream: TcpStream, id: u64, shared: Shared) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(id, %error, "no TCP_NODELAY");
+    }
+    let Some(tls) = &shared.tls else {
+        return talk(stream, id, shared).await;
+    };
+    let shake = timeout(shared.limits.handshake, tls.accept(stream));
+    match shared.shutdown.run_until_cancelled(shake).await {
+        Some(Ok(Ok(stream))) => talk(stream, id, shared).await,
+        _ => tracing::debug!(id, "no TLS handshake"),
+    }
+}
+
+/// WebSocket for those who ask for it, HTTP for others.
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, id: u64, shared: Shared) {
+    let limits = shared.limits;
+    let receive = timeout(limits.handshake, http::receive(&mut stream));
+    let (bytes, head) = match shared.shutdown.run_until_cancelled(receive).await {
+        Some(Ok(Ok(received))) => received,
+        _ => {
+            tracing::debug!(id, "no request");
+            return;
+        }
+    };
+    if head.as_ref().is_some_and(|head| head.upgrade) {
+        // The handshake reads the request once more.
+        let (reader, writer) = tokio::io::split(stream);
+        let stream = tokio::io::join(Cursor::new(bytes).chain(reader), writer);
+        return session::serve(stream, id, shared).await;
+    }
+    let answer = timeout(limits.write, http::answer(stream, head, &shared.inbox));
+    let answered = shared.shutdown.run_until_cancelled(answer).await;
+    if let Some(Ok(Err(error))) = answered {
+        tracing::debug!(id, %error, "an HTTP request was not answered");
+    }
+}
