@@ -21,7 +21,12 @@ impl Fixture {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("chat.db")).unwrap();
-        let args = ["agentchat-server", "--rate-limit-ms", "0", "--data-dir"];
+        let args = [
+            "agentchat-server",
+            "--rate-limit-ms=0",
+            "--frame-limit=0",
+            "--data-dir",
+        ];
         let args = args.map(std::ffi::OsString::from).into_iter();
         let args = Args::parse_from(args.chain([dir.path().into()]));
         Self {
@@ -73,7 +78,7 @@ impl Fixture {
 fn said(queue: &mut Queue) -> Vec<Value> {
     let mut frames = vec![];
     while let Some(Some(out)) = futures::FutureExt::now_or_never(queue.next()) {
-        if let Out::Text(text) = out {
+        if let Out::Text(text) | Out::Replay(text) = out {
             frames.push(serde_json::from_str(&text).unwrap());
         }
     }
@@ -114,4 +119,29 @@ fn nobody_hears_of_what_could_not_be_stored_and_all_are_sent_away() {
         .map(|m| m["offset"].as_u64())
         .collect();
     assert_eq!(offsets, [Some(2), Some(3)]);
+}
+
+#[test]
+fn who_joins_again_while_reading_up_still_gets_all_that_was_promised() {
+    let mut fixture = Fixture::new();
+    let (mut ada, _ada) = fixture.agent(1, "ada");
+    fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
+    let epoch = said(&mut ada)[0]["epoch"].clone();
+    let many: Vec<_> = (1..=150).map(|n| (1, message(&n.to_string()))).collect();
+    fixture.batch(&many);
+
+    let (mut sam, _sam) = fixture.agent(2, "sam");
+    let join = |offset| json!({"type": "JOIN", "channel": "#general", "resume": {"epoch": epoch, "offset": offset}});
+    fixture.batch(&[(2, join(10))]);
+    fixture.batch(&[(2, join(150)), (1, message("live"))]);
+    let mut offsets = vec![];
+    for _ in 0..4 {
+        let frames = said(&mut sam).into_iter();
+        let messages = frames.filter(|frame| frame["type"] == "MSG");
+        offsets.extend(messages.filter_map(|message| message["offset"].as_u64()));
+        let drained = Command::More { id: 2 };
+        fixture.hub.batch([drained].into_iter()).unwrap();
+    }
+    let expected: Vec<u64> = (11..=151).collect();
+    assert_eq!(offsets, expected);
 }
