@@ -35,6 +35,9 @@ impl Standing {
     }
 }
 
+/// What is said of an Agent whose model has not answered since it began.
+pub const NO_ANSWER: &str = "waits for the model's first answer";
+
 /// An Agent that was asked to work.
 pub fn agent(agent: &Agent) -> Standing {
     let Some(status) = agent
@@ -58,9 +61,7 @@ pub fn agent(agent: &Agent) -> Standing {
         }
         _ if !is_true(&status.conditions, "Ready") || agent.spec.suspend => Standing::Waiting(text),
         _ if has_thought(status) => Standing::Good(text),
-        _ => Standing::Waiting(format!(
-            "{text}, but the model has not answered yet; if that lasts, look at its credential and endpoint"
-        )),
+        _ => Standing::Waiting(format!("{text}, {NO_ANSWER}")),
     }
 }
 
@@ -177,7 +178,7 @@ mod tests {
         assert_eq!(agent(&made(false, 2, status.clone())), pending);
         status["usage"] = Value::Null;
         let thinking = agent(&made(false, 1, status.clone()));
-        assert!(thinking.text().contains("not answered yet"), "{thinking:?}");
+        assert!(thinking.text().contains(NO_ANSWER), "{thinking:?}");
         status["activity"] = json!({"state": "Listening"});
         assert_eq!(agent(&made(false, 1, status.clone())), good);
         assert!(matches!(rest(&made(true, 2, status)), Standing::Waiting(_)));

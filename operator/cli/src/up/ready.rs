@@ -14,7 +14,7 @@ use crate::{
     logs,
     manifest::Manifest,
     output::Progress,
-    standing::{self, Standing},
+    standing::{self, NO_ANSWER, Standing},
     swarm::Swarm,
     wait::{Changes, Look, Patience},
 };
@@ -71,10 +71,21 @@ pub async fn agents(
     if code_of(&error) == Code::Interrupted {
         return Err(error);
     }
+    let error = match error.to_string().contains(NO_ANSWER) {
+        true => with_advice(error),
+        false => error,
+    };
     match watch.worst {
         Some((namespace, name)) => Err(with_log(client, &namespace, &name, error).await),
         None => Err(error),
     }
+}
+
+/// The error, with what may be behind a model that does not answer.
+fn with_advice(error: anyhow::Error) -> anyhow::Error {
+    let code = code_of(&error);
+    let advice = "a wrong credential or an endpoint that can't be reached looks like this";
+    anyhow!("{error:#} ({advice}; see --oauth-token-file and --api-key-file)").code(code)
 }
 
 /// The error, with the end of the agent's log when there is one.
