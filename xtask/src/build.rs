@@ -7,9 +7,9 @@ use crate::{command, versions};
 /// The packages whose programs go into the image.
 pub const GUEST_PACKAGES: [&str; 3] = ["agent-supervisor", "agent-runner", "agentchat-mcp"];
 
-/// The programs of the host.
+/// The programs of the host; the whole workspace, as the tests build it, so that features agree.
 pub fn host() -> Result<()> {
-    command::run(command::cargo().arg("build"))
+    command::run(command::cargo().args(["build", "--workspace"]))
 }
 
 /// The static programs of the image.
