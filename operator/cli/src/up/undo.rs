@@ -44,14 +44,13 @@ impl Before {
 impl Call<'_> {
     /// Stops what this call has started. A failure to do so is said, and does not hide why it was needed.
     pub async fn undo(&self, before: &Before, error: &anyhow::Error) {
-        if self.state.services().is_ok_and(|names| !names.is_empty()) {
-            self.progress.note(format_args!(
-                "{}; stopping what this call has started",
-                first_line(error)
-            ));
-        }
         let (state, progress) = (self.state, self.progress);
         let never = CancellationToken::new();
+        let started = state.services().is_ok_and(|names| !names.is_empty());
+        if started && (before.fresh || before.down) {
+            let why = first_line(error);
+            progress.note(format_args!("{why}; stopping what this call has started"));
+        }
         let undone = match Remembered::read(state) {
             Ok(None) if before.fresh => state.remove(),
             _ if before.fresh => down::take_down(state, progress, true, &never).await,
