@@ -1,6 +1,7 @@
 //! A conversation: what is said is shown, what is typed is said.
 
 use std::{
+    fs::File,
     io::{IsTerminal, stdin},
     time::Duration,
 };
@@ -45,18 +46,22 @@ pub struct Conversation {
     channel: String,
     own_id: String,
     last: Option<(Option<String>, u64)>,
+    _lock: File,
 }
 
 impl Conversation {
     /// Puts the person's key on the allowlist and connects.
     pub async fn open(person: Person, channel: &str) -> Result<Self> {
         let url = person.url.clone();
-        let (options, public_key, admin_key) = person.into_options(channel);
-        let note = format!("{}, a person", options.name);
+        let (options, approval, lock) = person.into_options(channel);
         let (chat, mut events) = Client::start(options);
         let enter = async {
-            chat.admin_approve(&public_key, &admin_key, Some(&note))
-                .await?;
+            chat.admin_approve(
+                &approval.public_key,
+                &approval.admin_key,
+                Some(&approval.note),
+            )
+            .await?;
             anyhow::Ok(())
         };
         let why = || format!("the chat server {url} does not let us in");
@@ -86,6 +91,7 @@ impl Conversation {
             channel: channel.to_owned(),
             own_id: welcome.agent_id,
             last: None,
+            _lock: lock,
         })
     }
 

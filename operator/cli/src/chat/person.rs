@@ -1,6 +1,12 @@
 //! Who a person is in the chat, and how they get in.
 
-use std::{env, fs, io};
+use std::{
+    env,
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
 
 use agentchat_api::{
     ADMIN_KEY_KEY, EndpointScope, Node, NodeRole, SYSTEM_NAMESPACE, chat_admin_secret,
@@ -17,6 +23,9 @@ use crate::{
     state::{State, write_private},
 };
 
+/// Conversations of one user that may go on at the same time.
+const CONVERSATIONS: usize = 16;
+
 /// Who comes, and to which server.
 #[derive(Debug)]
 pub struct Person {
@@ -30,6 +39,18 @@ pub struct Person {
     pub name: String,
     /// The person's key.
     identity: Identity,
+    /// Held while the key is in use.
+    lock: File,
+}
+
+/// What it takes to put the person's key on the allowlist.
+pub struct Approval {
+    /// The key, PEM.
+    pub public_key: String,
+    /// The server's admin key; a secret.
+    pub admin_key: String,
+    /// What is noted there.
+    pub note: String,
 }
 
 impl Person {
@@ -56,18 +77,24 @@ impl Person {
             let name = node.name_any();
             bail!("the chat server of Node {name} is not ready yet; see `agentctl get nodes`");
         };
+        let (identity, lock) = identity(state)?;
         Ok(Self {
             url: url.url.clone(),
             ca_pem,
             admin_key: String::from_utf8(key.0).context("the admin key is damaged")?,
             name: name.unwrap_or_else(own_name),
-            identity: identity(state)?,
+            identity,
+            lock,
         })
     }
 
-    /// Name, key and place, and what the allowlist needs: public key and admin key.
-    pub fn into_options(self, channel: &str) -> (Options, String, String) {
-        let public_key = self.identity.public_key_pem();
+    /// How to connect, what the allowlist needs, and the lock on the key.
+    pub fn into_options(self, channel: &str) -> (Options, Approval, File) {
+        let approval = Approval {
+            public_key: self.identity.public_key_pem(),
+            admin_key: self.admin_key,
+            note: format!("{}, a person", self.name),
+        };
         let options = Options {
             url: self.url,
             ca_pem: Some(self.ca_pem),
@@ -75,7 +102,7 @@ impl Person {
             identity: Some(self.identity),
             channels: vec![channel.to_owned()],
         };
-        (options, public_key, self.admin_key)
+        (options, approval, self.lock)
     }
 }
 
@@ -103,10 +130,33 @@ async fn server(client: &Client, wanted: Option<&str>) -> Result<Node> {
     }
 }
 
-/// The person's key, made when there is none.
-fn identity(state: &State) -> Result<Identity> {
-    let path = state.path("identity.pem");
-    match fs::read_to_string(&path) {
+/// The person's key, made when there is none. A server has one session per key, so each conversation that
+/// goes on at the same time has a key of its own; the lock is held as long as the conversation.
+fn identity(state: &State) -> Result<(Identity, File)> {
+    for number in 1..=CONVERSATIONS {
+        let name = match number {
+            1 => "identity".to_owned(),
+            other => format!("identity-{other}"),
+        };
+        let lock = state.path(&format!("{name}.lock"));
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        let file = options
+            .open(&lock)
+            .with_context(|| lock.display().to_string())?;
+        match file.try_lock() {
+            Ok(()) => return Ok((read_or_make(&state.path(&format!("{name}.pem")))?, file)),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("{} can't be locked", lock.display()));
+            }
+        }
+    }
+    bail!("{CONVERSATIONS} conversations are open already; leave one of them")
+}
+
+fn read_or_make(path: &Path) -> Result<Identity> {
+    match fs::read_to_string(path) {
         Ok(text) => Identity::from_pkcs8_pem(&text).with_context(|| {
             format!(
                 "{} can't be understood; remove it to have a new one made",
@@ -115,7 +165,7 @@ fn identity(state: &State) -> Result<Identity> {
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let identity = Identity::generate()?;
-            write_private(&path, identity.to_pkcs8_pem().as_bytes())?;
+            write_private(path, identity.to_pkcs8_pem().as_bytes())?;
             Ok(identity)
         }
         Err(error) => Err(error).with_context(|| path.display().to_string()),
@@ -137,4 +187,21 @@ fn own_name() -> String {
     let user = env::var("USER").ok().filter(|name| name != "root");
     user.and_then(|name| chat_name(&name).ok())
         .unwrap_or_else(|| "person".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_open_conversation_has_a_key_of_its_own_and_the_next_finds_it_again() {
+        let base = tempfile::tempdir().unwrap();
+        let state = State::below(base.path(), "x");
+        state.create().unwrap();
+        let (first, lock) = identity(&state).unwrap();
+        let (second, _held) = identity(&state).unwrap();
+        assert_ne!(first.agent_id(), second.agent_id());
+        drop(lock);
+        assert_eq!(identity(&state).unwrap().0.agent_id(), first.agent_id());
+    }
 }
