@@ -1,7 +1,7 @@
 //! Access to agents, next to the Kubernetes-style API and behind the same credential:
 //! `GET /access/v1/namespaces/{namespace}/agents/{name}/log?follow=true&tail=100`.
 
-use agentchat_driver::labels;
+use agentchat_driver::ContainerPhase;
 use axum::{
     Router,
     body::Body,
@@ -38,15 +38,14 @@ async fn log(
     Path((namespace, name)): Path<(String, String)>,
     Query(query): Query<LogQuery>,
 ) -> Response {
-    let all = match engine.list().await {
-        Ok(all) => all,
+    let found = match engine.find(&namespace, &name).await {
+        Ok(found) => found,
         Err(error) => return (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
     };
-    let is =
-        |c: &agentchat_driver::Container, label, value: &String| c.labels.get(label) == Some(value);
-    let mine = all
+    // While one replaces another there are two; the running one is the agent.
+    let mine = found
         .iter()
-        .find(|c| is(c, labels::NAMESPACE, &namespace) && is(c, labels::NAME, &name));
+        .min_by_key(|c| c.phase != ContainerPhase::Running);
     let Some(container) = mine else {
         let message = format!("agent {namespace}/{name} has no container; see its status");
         return (StatusCode::NOT_FOUND, message).into_response();

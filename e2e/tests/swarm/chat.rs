@@ -1,6 +1,6 @@
 //! An independent WebSocket client: it shares no code with ours, so that an error in both can't hide.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures::{SinkExt, StreamExt};
@@ -10,15 +10,23 @@ use ring::{
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep_until},
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 
 use crate::wait::LONG;
 
+/// The server takes one message per second from a socket.
+const BETWEEN_MESSAGES: Duration = Duration::from_millis(1050);
+
 /// A person at the chat.
 pub struct Person {
     socket: WebSocketStream<TlsStream<TcpStream>>,
+    /// When the next message may be sent.
+    may_say: Instant,
 }
 
 impl Person {
@@ -43,7 +51,10 @@ impl Person {
         let (socket, _) = tokio_tungstenite::client_async(format!("wss://localhost:{port}/"), tls)
             .await
             .unwrap();
-        let mut person = Self { socket };
+        let mut person = Self {
+            socket,
+            may_say: Instant::now(),
+        };
 
         let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
         let key = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
@@ -114,10 +125,12 @@ impl Person {
         tokio::time::timeout(LONG, hear).await.expect(&late)
     }
 
-    /// Says something in `#general`.
+    /// Says something in `#general`, no sooner than the server takes it.
     pub async fn say(&mut self, content: &str) {
+        sleep_until(self.may_say).await;
         self.tell(json!({"type": "MSG", "to": "#general", "content": content}))
             .await;
+        self.may_say = Instant::now() + BETWEEN_MESSAGES;
     }
 
     /// Waits until every one of `names` has said something live that contains `part`.

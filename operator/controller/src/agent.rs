@@ -1,18 +1,25 @@
 //! The Agent loop: dereference → validate → observe → plan → execute → status.
 
+mod converge;
 mod credentials;
 mod dereference;
 mod desired;
 mod execute;
 mod identity;
 mod observe;
+mod pace;
+mod placement;
 mod report;
+mod reported;
+mod standing;
 mod status;
+mod words;
 
 use std::{sync::Arc, time::Duration};
 
-use agentchat_api::{Agent, AgentPhase, AgentStatus, FINALIZER, network_name, volume_name};
-use agentchat_plan::{Desired, Observed, Verdict, plan};
+use agentchat_api::{Agent, AgentPhase, AgentStatus, FINALIZER, volume_name};
+use agentchat_driver::{Container, ContainerPhase};
+use agentchat_plan::{Verdict, retry_delay};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, ResourceExt,
@@ -22,21 +29,57 @@ use kube::{
     },
 };
 
-use crate::{context::Context, error::Error};
+pub use placement::server;
+
+use crate::{context::Context, error::Error, live::Key};
 
 /// How often a converged agent is looked at all the same.
 const RESYNC: Duration = Duration::from_secs(30);
 /// How soon an agent that waits for something is looked at again; what it waits for also wakes it.
 const WAITING: Duration = Duration::from_secs(2);
-/// Passes of observe → plan → execute within one reconcile.
-const PASSES: usize = 4;
 
 /// Something that an agent needs is not there (yet).
-#[derive(Debug)]
-struct Missing {
+#[derive(Clone, Debug)]
+pub struct Missing {
     condition: &'static str,
     reason: &'static str,
     message: String,
+}
+
+impl Missing {
+    fn new(condition: &'static str, reason: &'static str, message: String) -> Self {
+        Self {
+            condition,
+            reason,
+            message,
+        }
+    }
+}
+
+/// What one reconcile found out.
+#[derive(Default)]
+struct Seen {
+    /// The agent's containers; `None` while the engine has not answered.
+    containers: Option<Vec<Container>>,
+    /// Where the agent stands by the last plan.
+    verdict: Option<Verdict>,
+    /// What is missing, if something is.
+    missing: Option<Missing>,
+}
+
+impl Seen {
+    fn runs(&self) -> bool {
+        let running = |c: &Container| c.phase == ContainerPhase::Running;
+        self.containers.iter().flatten().any(running)
+    }
+
+    fn container(&self, id: &str) -> Option<&Container> {
+        self.containers.iter().flatten().find(|c| c.id == id)
+    }
+
+    fn verdict(&self) -> &Verdict {
+        self.verdict.as_ref().unwrap_or(&Verdict::Unknown)
+    }
 }
 
 /// Brings one Agent closer to what its manifest says.
@@ -46,131 +89,98 @@ pub async fn reconcile(agent: Arc<Agent>, context: Arc<Context>) -> Result<Actio
         .namespace()
         .ok_or_else(|| Error::Invalid("an Agent without a namespace".into()))?;
     let api = Api::<Agent>::namespaced(context.client.clone(), &namespace);
-    let outcome = finalizer(&api, FINALIZER, agent, |event| async {
+    let act = finalizer(&api, FINALIZER, agent, |event| async {
         match event {
             Event::Apply(agent) => apply(&agent, &context).await,
             Event::Cleanup(agent) => cleanup(&agent, &context).await,
         }
     });
-    Ok(outcome.await?)
+    tokio::select! {
+        outcome = act => Ok(outcome?),
+        () = context.out_of_time() => Err(Error::Stopping),
+    }
+}
+
+/// When an Agent whose reconcile failed is looked at again.
+pub fn retry(agent: &Agent, error: &Error, context: &Context) -> Action {
+    let failures = context.live.with(&key(agent), |entry| entry.failures);
+    Action::requeue(retry_delay(error.retry_after(), failures))
 }
 
 async fn apply(agent: &Agent, context: &Arc<Context>) -> Result<Action, Error> {
     let key = key(agent);
-    let mut next = agent.status.clone().unwrap_or_default();
-    let result = converge(agent, context, &mut next).await;
-    let action = match &result {
-        Ok(Ok(verdict)) => {
-            status::running(agent, context, &mut next, verdict);
-            match verdict {
-                Verdict::BackingOff { until } => {
-                    let seconds = (until - Timestamp::now().as_second()).max(1);
-                    Action::requeue(Duration::from_secs(seconds.unsigned_abs()))
-                }
-                Verdict::Converging => Action::requeue(WAITING),
-                _ => Action::requeue(RESYNC),
-            }
+    let before = status::newest(agent, context);
+    let (mut next, mut seen) = (before.clone(), Seen::default());
+    let outcome = converge::converge(agent, context, &mut seen, &mut next).await;
+    let runs = *seen.verdict() == Verdict::Running;
+    let (report, failures) = context.live.with(&key, |entry| {
+        if !runs {
+            entry.end_following();
         }
-        Ok(Err(missing)) => {
-            status::waiting(agent, &mut next, missing);
-            Action::requeue(WAITING)
-        }
-        Err(error) => {
-            status::failing(agent, &mut next, error);
-            Action::await_change()
-        }
-    };
-    status::write(agent, context, &next).await?;
-    result.map(|_| {
-        tracing::debug!(?key, phase = ?next.phase, "looked at");
-        action
-    })
-}
-
-/// Passes of observe → plan → execute, until there is nothing left to do.
-async fn converge(
-    agent: &Agent,
-    context: &Arc<Context>,
-    next: &mut AgentStatus,
-) -> Result<Result<Verdict, Missing>, Error> {
-    let key = key(agent);
-    let needs = match dereference::dereference(agent, context, next).await? {
-        Ok(needs) => needs,
-        Err(missing) => return Ok(Err(missing)),
-    };
-    let (desired, spec, delivery) = desired::desired(agent, context, &needs)?;
-    if desired.run
-        && let Err(missing) = dereference::image(context, &spec, next).await?
-    {
-        return Ok(Err(missing));
-    }
-    let mut verdict = Verdict::Converging;
-    for _ in 0..PASSES {
-        let containers = observe::observe(context, &key).await?;
-        observe::record(context, &key, &containers, next);
-        let desired = Desired {
-            consecutive_restarts: context.live.with(&key, |entry| entry.consecutive_restarts),
-            ..desired.clone()
+        entry.failures = match outcome {
+            Ok(()) if seen.missing.is_none() => 0,
+            _ => entry.failures.saturating_add(1),
         };
-        let observed = Observed::Known(observe::views(context, &key, &containers));
-        let plan = plan(&desired, &observed, Timestamp::now().as_second());
-        verdict = plan.verdict;
-        if plan.actions.is_empty() {
-            break;
-        }
-        if desired.run
-            && let Some(identity) = &needs.identity
-        {
-            context
-                .chat
-                .approve(&needs.server, &identity.public_key_pem(), &spec.name)
-                .await?;
-        }
-        execute::execute(context, &key, &plan.actions, (&spec, &delivery), next).await?;
+        (entry.report.clone(), entry.failures)
+    });
+    if seen.containers.is_some() && seen.verdict.is_some() {
+        standing::settle(agent, &seen, &report, &before, &mut next);
     }
-    if verdict == Verdict::Running {
-        report::follow(context, &key, next.container_id.as_deref());
+    if let Err(error) = &outcome {
+        status::fail(agent, &seen, error, &mut next);
     }
-    Ok(Ok(verdict))
+    status::write(agent, context, &before, &next).await?;
+    outcome?;
+    if let (true, Some(id)) = (runs, &next.container_id) {
+        report::follow(context, &key, id);
+    }
+    tracing::debug!(?key, phase = ?next.phase, failures, "looked at");
+    Ok(Action::requeue(match seen.verdict() {
+        _ if seen.missing.is_some() => retry_delay(WAITING, failures).min(RESYNC),
+        Verdict::BackingOff { until } => {
+            let seconds = (until - Timestamp::now().as_second()).max(1);
+            Duration::from_secs(seconds.unsigned_abs()).min(RESYNC)
+        }
+        Verdict::Converging => WAITING,
+        _ => RESYNC,
+    }))
 }
 
 /// Removes what the agent ran in; its identity Secret is kept.
-async fn cleanup(agent: &Agent, context: &Arc<Context>) -> Result<Action, Error> {
+async fn cleanup(agent: &Agent, context: &Context) -> Result<Action, Error> {
     let key = key(agent);
-    let mut next = agent.status.clone().unwrap_or_default();
+    let before = status::newest(agent, context);
+    let mut next = before.clone();
     next.phase = Some(AgentPhase::Terminating);
-    status::write(agent, context, &next).await?;
-    for container in observe::observe(context, &key).await? {
+    standing::set(agent, &mut next, "Ready", Some(false), ("Terminating", ""));
+    status::write(agent, context, &before, &next).await?;
+    let removed = remove(agent, context, &mut next).await;
+    if let Err(error) = removed {
+        let before = status::newest(agent, context);
+        status::fail(agent, &Seen::default(), &error, &mut next);
+        next.phase = Some(AgentPhase::Terminating);
+        status::write(agent, context, &before, &next).await?;
         context
-            .engine
-            .stop(&container.id, agent.spec.termination_grace_period_seconds)
-            .await?;
-        context.engine.remove(&container.id).await?;
+            .live
+            .with(&key, |e| e.failures = e.failures.saturating_add(1));
+        return Err(error);
     }
-    context
-        .engine
-        .remove_volume(&volume_name(&context.settings.swarm, &key.0, &key.1))
-        .await?;
     context.live.forget(&key);
     Ok(Action::await_change())
 }
 
-fn key(agent: &Agent) -> (String, String) {
-    (agent.namespace().unwrap_or_default(), agent.name_any())
+async fn remove(agent: &Agent, context: &Context, next: &mut AgentStatus) -> Result<(), Error> {
+    let key = key(agent);
+    context.live.with(&key, crate::live::Entry::end_following);
+    if !converge::remove(agent, context, &mut Seen::default(), next).await? {
+        return Err(Error::Invalid(
+            "its container is there again as soon as it is removed".into(),
+        ));
+    }
+    let volume = volume_name(&context.settings.swarm, &key.0, &key.1);
+    Ok(context.engine.remove_volume(&volume).await?)
 }
 
-/// Network and volume that a container needs before it is made.
-async fn surroundings(
-    context: &Context,
-    spec: &agentchat_driver::ContainerSpec,
-) -> Result<(), Error> {
-    context
-        .engine
-        .ensure_network(&network_name(&context.settings.swarm))
-        .await?;
-    context
-        .engine
-        .ensure_volume(&spec.home_volume, &spec.labels)
-        .await?;
-    Ok(())
+fn key(agent: &Agent) -> Key {
+    (agent.namespace().unwrap_or_default(), agent.name_any())
 }

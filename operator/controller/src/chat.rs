@@ -2,8 +2,9 @@
 
 mod access;
 mod identity;
+mod servers;
 mod session;
 
 pub use access::ServerAccess;
 pub use identity::ensure_identity;
-pub use session::ChatServers;
+pub use servers::ChatServers;

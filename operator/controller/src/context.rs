@@ -1,13 +1,24 @@
 //! What every reconcile is given.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
+use agentchat_api::Agent;
 use agentchat_driver::Engine;
-use kube::Client;
+use kube::{Client, runtime::reflector::Store};
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{chat::ChatServers, live::Live};
+use crate::{
+    chat::ChatServers,
+    live::{Key, Live},
+};
+
+/// How long a reconcile that is under way may go on after the shutdown; whatever it leaves undone, the next
+/// start of the operator finds and does.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Settings of one swarm.
 #[derive(Clone, Debug)]
@@ -28,12 +39,22 @@ pub struct Context {
     pub(crate) settings: Settings,
     /// Connections to chat servers.
     pub(crate) chat: ChatServers,
-    /// What is known of running containers; rebuilt after a restart.
+    /// What is known of agents between two looks.
     pub(crate) live: Live,
-    /// Keys `(namespace, name)` of Agents to look at again.
-    pub(crate) wake: mpsc::Sender<(String, String)>,
-    /// Tasks that follow reports.
+    /// Agents to look at again.
+    pub(crate) wake: mpsc::Sender<Key>,
+    /// Agents as the watch knows them, once it runs.
+    pub(crate) agents: OnceLock<Store<Agent>>,
+    /// Tasks that follow reports and the engine.
     pub(crate) tasks: TaskTracker,
     /// Asks those tasks to end.
     pub(crate) shutdown: CancellationToken,
+}
+
+impl Context {
+    /// Until there is no more time to finish.
+    pub(crate) async fn out_of_time(&self) {
+        self.shutdown.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use agentchat_client::ClientError;
 use agentchat_driver::EngineError;
 
 /// Why a reconcile did not get through.
@@ -14,8 +15,8 @@ pub enum Error {
     #[error("the container engine failed")]
     Engine(#[from] EngineError),
     /// The chat server refused or did not answer.
-    #[error("the chat server failed: {0}")]
-    Chat(String),
+    #[error("the chat server failed")]
+    Chat(#[from] ClientError),
     /// Certificates could not be made.
     #[error("making certificates failed")]
     Certificate(#[from] rcgen::Error),
@@ -28,14 +29,20 @@ pub enum Error {
     /// Finalizer bookkeeping failed.
     #[error("keeping the finalizer failed: {0}")]
     Finalizer(String),
+    /// What is being deleted has users yet; its finalizer stays.
+    #[error("it is still used: {0}")]
+    InUse(String),
+    /// The operator ends.
+    #[error("the operator is being stopped")]
+    Stopping,
 }
 
 impl Error {
-    /// How long to wait before the next try.
+    /// How long to wait before the first of several tries.
     pub fn retry_after(&self) -> Duration {
         match self {
-            Self::Kube(_) | Self::Finalizer(_) => Duration::from_secs(1),
-            Self::Engine(_) | Self::Chat(_) => Duration::from_secs(2),
+            Self::Kube(_) | Self::Finalizer(_) | Self::InUse(_) => Duration::from_secs(1),
+            Self::Engine(_) | Self::Chat(_) | Self::Stopping => Duration::from_secs(2),
             Self::Certificate(_) | Self::Json(_) | Self::Invalid(_) => Duration::from_secs(30),
         }
     }
@@ -50,6 +57,11 @@ impl From<kube::runtime::finalizer::Error<Error>> for Error {
             other => Self::Finalizer(other.to_string()),
         }
     }
+}
+
+/// Whether the API server says that something is there already.
+pub fn already_exists(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409 && status.reason == "AlreadyExists")
 }
 
 /// The error with all its causes, for a log line or a condition.

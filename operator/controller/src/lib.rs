@@ -13,6 +13,8 @@ mod live;
 mod merge;
 mod node;
 mod run;
+mod secret;
+mod triggers;
 
 pub use context::{Context, Settings};
 pub use run::run;

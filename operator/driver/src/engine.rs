@@ -117,6 +117,24 @@ pub struct Container {
     pub finished_at: Option<String>,
 }
 
+/// One container that the swarm owns, as far as a list of them all tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Engine's id of the container.
+    pub id: String,
+    /// All its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Whether it runs.
+    pub running: bool,
+}
+
+/// Whether labels are those of an agent's container.
+#[must_use]
+pub fn is_of(found: &BTreeMap<String, String>, namespace: &str, name: &str) -> bool {
+    let is = |label, value| found.get(label).map(String::as_str) == Some(value);
+    is(labels::NAMESPACE, namespace) && is(labels::NAME, name)
+}
+
 /// Something happened to one of the swarm's containers. A hint to look again, never the truth itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerEvent {
@@ -189,8 +207,14 @@ pub trait Engine: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<(), EngineError>>;
     /// Removes a volume; absent is fine.
     fn remove_volume<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), EngineError>>;
-    /// All containers of the swarm, in any state.
-    fn list(&self) -> BoxFuture<'_, Result<Vec<Container>, EngineError>>;
+    /// All containers of the swarm, in any state: one question to the engine, however many there are.
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Listed>, EngineError>>;
+    /// The containers of one agent, in any state, with everything that is known of them.
+    fn find<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Container>, EngineError>>;
     /// Creates a container, without starting it; gives its id.
     fn create<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<String, EngineError>>;
     /// Starts a container.

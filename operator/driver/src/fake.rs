@@ -1,23 +1,19 @@
 //! An engine in memory, for tests of what stands above. Held to the same contract as Podman.
 
+mod engine;
+
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use agentchat_contract::{Delivery, State};
-use bytes::Bytes;
-use futures::{
-    FutureExt, StreamExt,
-    future::{BoxFuture, ready},
-    stream::{self, BoxStream},
-};
+use jiff::Timestamp;
 use tokio::sync::broadcast;
-use tokio_stream::wrappers::BroadcastStream;
 
 use crate::engine::{
-    Container, ContainerEvent, ContainerPhase, ContainerSpec, Engine, EngineError, EngineInfo,
-    labels,
+    Container, ContainerEvent, ContainerPhase, ContainerSpec, EngineError, labels,
 };
 
 /// Events that a slow reader may miss; they are hints only.
@@ -27,19 +23,27 @@ const EVENTS: usize = 64;
 pub struct FakeEngine {
     swarm: String,
     inner: Mutex<Inner>,
-    events: broadcast::Sender<ContainerEvent>,
+    /// `None` ends the subscriptions.
+    events: broadcast::Sender<Option<ContainerEvent>>,
+    /// `None` ends the reports of a container.
     states: broadcast::Sender<(String, Option<State>)>,
 }
 
 #[derive(Default)]
 struct Inner {
     unreachable: bool,
+    mute: bool,
+    refused: Option<String>,
     images: Vec<String>,
     networks: Vec<String>,
     volumes: Vec<String>,
     containers: Vec<Container>,
     deliveries: Vec<(String, Delivery)>,
-    clock: u32,
+    states: BTreeMap<String, State>,
+    specs: Vec<ContainerSpec>,
+    calls: Vec<String>,
+    made: u32,
+    time: Timestamp,
 }
 
 impl FakeEngine {
@@ -62,15 +66,46 @@ impl FakeEngine {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the engine answer nothing, or answer again.
+    /// Makes the engine answer nothing, or answer again. What is followed ends, as a connection would.
     pub fn set_unreachable(&self, unreachable: bool) {
-        self.lock().unreachable = unreachable;
+        let mut inner = self.lock();
+        inner.unreachable = unreachable;
+        if unreachable {
+            drop(self.events.send(None));
+            self.end_reports(&inner);
+        }
+    }
+
+    /// Has supervisors report nothing more, or report again.
+    pub fn set_mute(&self, mute: bool) {
+        let mut inner = self.lock();
+        inner.mute = mute;
+        if mute {
+            self.end_reports(&inner);
+        }
+    }
+
+    fn end_reports(&self, inner: &Inner) {
+        for container in &inner.containers {
+            drop(self.states.send((container.id.clone(), None)));
+        }
+    }
+
+    /// Refuses an action from now on: the first word of one in [`FakeEngine::calls`]. `None` refuses nothing.
+    pub fn refuse(&self, action: Option<&str>) {
+        self.lock().refused = action.map(str::to_owned);
+    }
+
+    /// Changes which images are there.
+    pub fn set_images(&self, images: &[&str]) {
+        self.lock().images = images.iter().map(|image| (*image).to_owned()).collect();
     }
 
     /// Ends a container's run from outside, with an exit code.
     pub fn end(&self, id: &str, exit_code: i64) {
         let mut inner = self.lock();
         let time = inner.tick();
+        inner.states.remove(id);
         if let Some(c) = inner.containers.iter_mut().find(|c| c.id == id) {
             c.phase = ContainerPhase::Exited;
             c.exit_code = Some(exit_code);
@@ -80,9 +115,11 @@ impl FakeEngine {
         }
     }
 
-    /// Has a container's supervisor report a state.
+    /// Has a container's supervisor report a state, also to those who follow later.
     pub fn report_state(&self, id: &str, state: State) {
-        // Nobody may follow; then nobody hears.
+        let mut inner = self.lock();
+        inner.states.insert(id.to_owned(), state.clone());
+        // Nobody may follow yet.
         drop(self.states.send((id.to_owned(), Some(state))));
     }
 
@@ -92,6 +129,47 @@ impl FakeEngine {
         self.lock().deliveries.clone()
     }
 
+    /// Every container that is there.
+    #[must_use]
+    pub fn containers(&self) -> Vec<Container> {
+        self.lock().containers.clone()
+    }
+
+    /// Every container that was ever asked for.
+    #[must_use]
+    pub fn specs(&self) -> Vec<ContainerSpec> {
+        self.lock().specs.clone()
+    }
+
+    /// Calls that would change something, in order: `create NAME`, `start ID`, `stop ID`, `remove ID`, `deliver ID`.
+    #[must_use]
+    pub fn calls(&self) -> Vec<String> {
+        self.lock().calls.clone()
+    }
+
+    /// Names of networks and volumes that are there.
+    #[must_use]
+    pub fn surroundings(&self) -> Vec<String> {
+        let inner = self.lock();
+        inner
+            .networks
+            .iter()
+            .chain(&inner.volumes)
+            .cloned()
+            .collect()
+    }
+
+    /// Moves the end of a container's last run into the past, as if time had passed since.
+    pub fn age(&self, id: &str, by: Duration) {
+        let mut inner = self.lock();
+        if let Ok(c) = inner.find(id) {
+            for time in [&mut c.started_at, &mut c.finished_at] {
+                let moved = time.as_ref().and_then(|t| t.parse::<Timestamp>().ok());
+                *time = moved.map(|t| (t - by).to_string());
+            }
+        }
+    }
+
     fn tell(&self, container: &Container, action: &str) {
         let label = |key| container.labels.get(key).cloned().unwrap_or_default();
         let event = ContainerEvent {
@@ -99,7 +177,7 @@ impl FakeEngine {
             name: label(labels::NAME),
             action: action.to_owned(),
         };
-        drop(self.events.send(event));
+        drop(self.events.send(Some(event)));
     }
 
     fn ask<T>(
@@ -115,226 +193,35 @@ impl FakeEngine {
         }
         answer(&mut inner)
     }
+
+    /// As [`FakeEngine::ask`], for what would change something.
+    fn order<T>(
+        &self,
+        (action, what): (&str, &str),
+        carry_out: impl FnOnce(&mut Inner) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        self.ask(|inner| {
+            inner.calls.push(format!("{action} {what}"));
+            if inner.refused.as_deref() == Some(action) {
+                return Err(EngineError::Refused {
+                    action: format!("{action} a container"),
+                    message: "told so".to_owned(),
+                });
+            }
+            carry_out(inner)
+        })
+    }
 }
 
 impl Inner {
-    /// The next second.
+    /// The time, never the same twice.
     fn tick(&mut self) -> String {
-        self.clock += 1;
-        format!(
-            "2026-01-01T{:02}:{:02}:{:02}Z",
-            self.clock / 3600,
-            self.clock / 60 % 60,
-            self.clock % 60
-        )
+        self.time = Timestamp::now().max(self.time + Duration::from_micros(1));
+        self.time.to_string()
     }
 
     fn find(&mut self, id: &str) -> Result<&mut Container, EngineError> {
         let found = self.containers.iter_mut().find(|c| c.id == id);
         found.ok_or_else(|| EngineError::ContainerNotFound(id.to_owned()))
-    }
-}
-
-fn done<'a, T: Send + 'a>(result: Result<T, EngineError>) -> BoxFuture<'a, Result<T, EngineError>> {
-    ready(result).boxed()
-}
-
-fn add(names: &mut Vec<String>, name: &str) {
-    if !names.iter().any(|n| n == name) {
-        names.push(name.to_owned());
-    }
-}
-
-impl Engine for FakeEngine {
-    fn info(&self) -> BoxFuture<'_, Result<EngineInfo, EngineError>> {
-        done(self.ask(|_| {
-            Ok(EngineInfo {
-                id: "fake".into(),
-                version: "0.0.0".into(),
-                api_version: "1.41".into(),
-                kernel: "none".into(),
-                architecture: "none".into(),
-                os: "memory".into(),
-                cpus: 2,
-                memory: 1 << 30,
-            })
-        }))
-    }
-
-    fn image_id<'a>(
-        &'a self,
-        image: &'a str,
-    ) -> BoxFuture<'a, Result<Option<String>, EngineError>> {
-        let id = |inner: &mut Inner| {
-            inner
-                .images
-                .iter()
-                .any(|i| i == image)
-                .then(|| format!("sha256:{image}"))
-        };
-        done(self.ask(|inner| Ok(id(inner))))
-    }
-
-    fn ensure_network<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
-        done(self.ask(|inner| {
-            add(&mut inner.networks, name);
-            Ok(())
-        }))
-    }
-
-    fn remove_network<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
-        done(self.ask(|inner| {
-            inner.networks.retain(|n| n != name);
-            Ok(())
-        }))
-    }
-
-    fn ensure_volume<'a>(
-        &'a self,
-        name: &'a str,
-        _labels: &'a BTreeMap<String, String>,
-    ) -> BoxFuture<'a, Result<(), EngineError>> {
-        done(self.ask(|inner| {
-            add(&mut inner.volumes, name);
-            Ok(())
-        }))
-    }
-
-    fn remove_volume<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
-        done(self.ask(|inner| {
-            inner.volumes.retain(|n| n != name);
-            Ok(())
-        }))
-    }
-
-    fn list(&self) -> BoxFuture<'_, Result<Vec<Container>, EngineError>> {
-        done(self.ask(|inner| Ok(inner.containers.clone())))
-    }
-
-    fn create<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<String, EngineError>> {
-        done(self.ask(|inner| {
-            if !inner.images.contains(&spec.image) {
-                return Err(EngineError::ImageNotFound(spec.image.clone()));
-            }
-            if !inner.volumes.contains(&spec.home_volume) || !inner.networks.contains(&spec.network)
-            {
-                return Err(EngineError::Refused {
-                    action: "create a container".into(),
-                    message: "its volume or network does not exist".into(),
-                });
-            }
-            if let Some(old) = inner.containers.iter().find(|c| c.name == spec.name) {
-                let same = spec
-                    .labels
-                    .iter()
-                    .all(|(k, v)| old.labels.get(k) == Some(v));
-                return if same {
-                    Ok(old.id.clone())
-                } else {
-                    Err(EngineError::NameTaken(spec.name.clone()))
-                };
-            }
-            inner.clock += 1;
-            let id = format!("{:064x}", inner.clock);
-            let mut all = spec.labels.clone();
-            all.insert(labels::SWARM.to_owned(), self.swarm.clone());
-            inner.containers.push(Container {
-                id: id.clone(),
-                name: spec.name.clone(),
-                image: spec.image.clone(),
-                image_id: format!("sha256:{}", spec.image),
-                labels: all,
-                phase: ContainerPhase::Created,
-                exit_code: None,
-                oom_killed: false,
-                started_at: None,
-                finished_at: None,
-            });
-            Ok(id)
-        }))
-    }
-
-    fn start<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
-        done(self.ask(|inner| {
-            let time = inner.tick();
-            let c = inner.find(id)?;
-            if c.phase != ContainerPhase::Running {
-                (c.phase, c.exit_code, c.started_at, c.finished_at) =
-                    (ContainerPhase::Running, None, Some(time), None);
-                self.tell(c, "start");
-            }
-            Ok(())
-        }))
-    }
-
-    fn stop<'a>(
-        &'a self,
-        id: &'a str,
-        _timeout_seconds: u32,
-    ) -> BoxFuture<'a, Result<(), EngineError>> {
-        let running = self.ask(|inner| {
-            Ok(inner
-                .containers
-                .iter()
-                .any(|c| c.id == id && c.phase == ContainerPhase::Running))
-        });
-        done(running.map(|running| {
-            if running {
-                self.end(id, 0);
-            }
-        }))
-    }
-
-    fn remove<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
-        done(self.ask(|inner| {
-            inner.containers.retain(|c| c.id != id);
-            Ok(())
-        }))
-    }
-
-    fn deliver<'a>(
-        &'a self,
-        id: &'a str,
-        delivery: &'a Delivery,
-    ) -> BoxFuture<'a, Result<(), EngineError>> {
-        done(self.ask(|inner| {
-            if inner.find(id)?.phase != ContainerPhase::Running {
-                return Err(EngineError::Refused {
-                    action: "deliver configuration".into(),
-                    message: "the container does not run".into(),
-                });
-            }
-            inner.deliveries.push((id.to_owned(), delivery.clone()));
-            Ok(())
-        }))
-    }
-
-    fn report<'a>(
-        &'a self,
-        id: &'a str,
-    ) -> BoxFuture<'a, Result<BoxStream<'static, State>, EngineError>> {
-        let (follow, own) = (self.states.subscribe(), id.to_owned());
-        let first = self.ask(|inner| inner.find(id).map(|_| State::default()));
-        done(first.map(|first| {
-            let later = BroadcastStream::new(follow)
-                .filter_map(move |item| ready(item.ok().filter(|(id, _)| *id == own)))
-                .take_while(|(_, state)| ready(state.is_some()))
-                .filter_map(|(_, state)| ready(state));
-            stream::once(ready(first)).chain(later).boxed()
-        }))
-    }
-
-    fn logs<'a>(
-        &'a self,
-        id: &'a str,
-        _follow: bool,
-        _tail: Option<u32>,
-    ) -> BoxFuture<'a, Result<BoxStream<'static, Result<Bytes, EngineError>>, EngineError>> {
-        done(self.ask(|inner| inner.find(id).map(|_| stream::empty().boxed())))
-    }
-
-    fn events(&self) -> BoxFuture<'_, Result<BoxStream<'static, ContainerEvent>, EngineError>> {
-        let events = BroadcastStream::new(self.events.subscribe());
-        done(self.ask(|_| Ok(events.filter_map(|event| ready(event.ok())).boxed())))
     }
 }

@@ -6,7 +6,7 @@ mod podman;
 
 pub use engine::{
     Container, ContainerEvent, ContainerPhase, ContainerSpec, Engine, EngineError, EngineInfo,
-    labels,
+    Listed, is_of, labels,
 };
 pub use fake::FakeEngine;
 pub use podman::Podman;

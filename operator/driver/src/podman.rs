@@ -23,7 +23,7 @@ use bollard::{ClientVersion, Docker};
 use futures::{FutureExt, future::BoxFuture, stream::BoxStream};
 
 use crate::engine::{
-    Container, ContainerEvent, ContainerSpec, Engine, EngineError, EngineInfo, labels,
+    Container, ContainerEvent, ContainerSpec, Engine, EngineError, EngineInfo, Listed, labels,
 };
 
 /// How long the engine may take to answer an ordinary call; starts on a busy machine take seconds.
@@ -138,8 +138,16 @@ impl Engine for Podman {
         self.drop_volume(name).boxed()
     }
 
-    fn list(&self) -> BoxFuture<'_, Result<Vec<Container>, EngineError>> {
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Listed>, EngineError>> {
         self.list_own().boxed()
+    }
+
+    fn find<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Container>, EngineError>> {
+        self.find_own(namespace, name).boxed()
     }
 
     fn create<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<String, EngineError>> {

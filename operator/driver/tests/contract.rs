@@ -13,7 +13,8 @@ use std::{collections::BTreeMap, env, path::Path, sync::Arc, time::Duration};
 
 use agentchat_contract::{AgentConfig, DeliveredFile, Delivery, Phase, Place};
 use agentchat_driver::{
-    ContainerPhase, ContainerSpec, Engine, EngineError, FakeEngine, Podman, labels,
+    Container, ContainerPhase, ContainerSpec, Engine, EngineError, FakeEngine, Listed, Podman,
+    labels,
 };
 use futures::StreamExt;
 use tokio::time::timeout;
@@ -75,6 +76,13 @@ async fn surroundings(engine: &dyn Engine, spec: &ContainerSpec) {
     }
 }
 
+/// The one container of the agent.
+async fn seen(engine: &dyn Engine) -> Container {
+    let mut found = engine.find("default", "ada").await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
 async fn clean_up(engine: &dyn Engine, spec: &ContainerSpec) {
     for container in engine.list().await.unwrap() {
         engine.remove(&container.id).await.unwrap();
@@ -98,7 +106,7 @@ async fn a_container_lives_and_every_step_may_be_repeated() {
             id,
             "the same is not made twice"
         );
-        let created = engine.list().await.unwrap();
+        let created = engine.find("default", "ada").await.unwrap();
         assert_eq!(created.len(), 1);
         assert_eq!(
             (created[0].phase, &created[0].id),
@@ -116,21 +124,31 @@ async fn a_container_lives_and_every_step_may_be_repeated() {
 
         engine.start(&id).await.unwrap();
         engine.start(&id).await.unwrap();
-        let running = engine.list().await.unwrap().remove(0);
+        let running = seen(&*engine).await;
         assert_eq!(running.phase, ContainerPhase::Running);
+        let listed = Listed {
+            id: id.clone(),
+            labels: running.labels.clone(),
+            running: true,
+        };
+        assert_eq!(engine.list().await.unwrap(), [listed]);
+        for (namespace, name) in [("default", "sam"), ("other", "ada")] {
+            assert_eq!(engine.find(namespace, name).await.unwrap(), []);
+        }
         assert!(running.started_at.is_some());
 
         engine.stop(&id, 5).await.unwrap();
         engine.stop(&id, 5).await.unwrap();
-        let ended = engine.list().await.unwrap().remove(0);
+        let ended = seen(&*engine).await;
         assert_eq!(
             (ended.phase, ended.exit_code),
             (ContainerPhase::Exited, Some(0))
         );
         assert!(ended.finished_at.is_some());
+        assert!(!engine.list().await.unwrap()[0].running);
 
         engine.start(&id).await.unwrap();
-        let again = engine.list().await.unwrap().remove(0);
+        let again = seen(&*engine).await;
         assert_ne!(
             again.started_at, running.started_at,
             "two runs can be told apart"

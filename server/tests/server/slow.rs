@@ -58,8 +58,9 @@ async fn sigterm_closes_with_1001() {
     let mut server = Server::plain(&["--profile", "public"]);
     let mut raw = server.raw().await;
     raw.visit("ada").await;
+    let closed = async move { raw.closed().await };
     let ended = server.terminate(Duration::from_secs(8));
-    let ((code, _), status) = tokio::join!(raw.closed(), ended);
+    let ((code, _), status) = tokio::join!(closed, ended);
     assert_eq!(code, 1001);
     assert!(status.success(), "{status}");
 }

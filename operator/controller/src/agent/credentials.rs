@@ -30,13 +30,7 @@ pub async fn credential(
 ) -> Result<Result<Credential, Missing>, Error> {
     let namespace = agent.namespace().unwrap_or_default();
     let api = Api::<Secret>::namespaced(context.client.clone(), &namespace);
-    let missing = |reason, message| {
-        Ok(Err(Missing {
-            condition: "SecretsReady",
-            reason,
-            message,
-        }))
-    };
+    let missing = |reason, message| Ok(Err(Missing::new("SecretsReady", reason, message)));
     let named = agent.spec.credentials.as_ref();
     let candidates = match (
         named.and_then(|c| c.oauth_token.as_ref()),

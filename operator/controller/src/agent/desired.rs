@@ -20,25 +20,32 @@ use crate::{context::Context, error::Error};
 /// Limits of a container whose manifest names none.
 const DEFAULT_LIMITS: [(&str, &str); 3] = [("cpu", "2"), ("memory", "4Gi"), ("pids", "256")];
 
+/// What an agent runs in, and what is delivered into it.
+pub struct Build {
+    /// The container.
+    pub spec: ContainerSpec,
+    /// Configuration and secrets.
+    pub delivery: Delivery,
+    /// For the plan.
+    pub desired: Desired,
+}
+
 /// What the agent is meant to be: for the plan, for the engine, and for the delivery.
-pub fn desired(
-    agent: &Agent,
-    context: &Context,
-    needs: &Needs,
-) -> Result<(Desired, ContainerSpec, Delivery), Error> {
+pub fn build(agent: &Agent, context: &Context, needs: &Needs) -> Result<Build, Error> {
     let config = config(agent, needs)?;
     let delivery = delivery(agent, needs, &config)?;
     let mut spec = container(agent, context, needs)?;
     let hash = spec_hash(&config, &delivery, &spec)?;
     spec.labels.insert(labels::SPEC_HASH.into(), hash.clone());
-    let desired = Desired {
+    let desired = Desired::Run {
         spec_hash: hash,
         delivery_digest: delivery_digest(&delivery),
-        run: !agent.spec.suspend,
-        deleted: false,
-        consecutive_restarts: 0,
     };
-    Ok((desired, spec, delivery))
+    Ok(Build {
+        spec,
+        delivery,
+        desired,
+    })
 }
 
 /// Digest of what is delivered, whatever the generation it was made from.
@@ -218,7 +225,8 @@ fn quantity(text: &str) -> Option<f64> {
     (value.is_finite() && value < 9e15).then_some(value)
 }
 
-/// Hash of everything whose change needs a new container: not the grace period, not the secrets.
+/// Hash of everything whose change needs a new container: not the grace period, not the secrets. The Node is
+/// among it, since a container's labels say for good where it belongs.
 fn spec_hash(
     config: &AgentConfig,
     delivery: &Delivery,
@@ -236,6 +244,7 @@ fn spec_hash(
     Ok(digest(&serde_json::to_vec(&(
         config,
         texts,
+        spec.labels.get(labels::NODE),
         &spec.image,
         &spec.args,
         &spec.env,

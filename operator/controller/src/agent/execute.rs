@@ -1,45 +1,56 @@
 //! Carries a plan out. No decisions are left here.
 
-use std::sync::Arc;
-
-use agentchat_api::AgentStatus;
-use agentchat_contract::Delivery;
+use agentchat_api::{Agent, AgentStatus, network_name};
 use agentchat_driver::ContainerSpec;
-use agentchat_plan::Action;
+use agentchat_plan::{Action, Start};
 use tracing::info;
 
 use super::{
-    observe::{observe, run_of},
-    surroundings,
+    Seen,
+    desired::{Build, delivery_digest},
+    observe::{look, run_of},
 };
-use crate::{context::Context, error::Error};
+use crate::{context::Context, error::Error, live::Key};
 
 /// Carries out the actions in order; the first failure ends it, and the next reconcile looks anew.
 pub async fn execute(
-    context: &Arc<Context>,
-    key: &(String, String),
+    agent: &Agent,
+    context: &Context,
     actions: &[Action],
-    (spec, delivery): (&ContainerSpec, &Delivery),
+    build: Option<&Build>,
+    seen: &mut Seen,
     next: &mut AgentStatus,
 ) -> Result<(), Error> {
+    let key = super::key(agent);
+    let built = || build.ok_or_else(|| Error::Invalid("there is nothing to start".into()));
     for action in actions {
         match action {
             Action::Create => {
+                let spec = &built()?.spec;
                 surroundings(context, spec).await?;
                 let id = context.engine.create(spec).await?;
                 info!(id, image = spec.image, "container created");
             }
-            Action::Start { id, again } => {
+            Action::Start { id, start } => {
                 context.engine.start(id).await?;
-                if *again {
+                if let Start::Restart { in_a_row } = start {
                     next.restarts = Some(next.restarts.unwrap_or(0).saturating_add(1));
-                    count_restart(context, key, next);
+                    context.live.with(&key, |entry| {
+                        entry.restarts_in_a_row = (id.clone(), *in_a_row);
+                    });
                 }
-                info!(id, again, "container started");
+                info!(id, ?start, "container started");
             }
-            Action::Deliver { id } => deliver(context, key, id, delivery).await?,
+            Action::Deliver { id } => {
+                // Into which run it goes shows only now.
+                look(agent, context, seen, next).await?;
+                deliver(context, &key, id, built()?, seen).await?;
+            }
             Action::Stop { id } => {
-                context.engine.stop(id, spec.stop_timeout_seconds).await?;
+                let run = seen.container(id).map(run_of);
+                context.live.with(&key, |entry| entry.stopped = run);
+                let grace = agent.spec.termination_grace_period_seconds;
+                context.engine.stop(id, grace).await?;
                 info!(id, "container stopped");
             }
             Action::Remove { id } => {
@@ -54,41 +65,30 @@ pub async fn execute(
 /// Hands over configuration and secrets, and notes into which run.
 async fn deliver(
     context: &Context,
-    key: &(String, String),
+    key: &Key,
     id: &str,
-    delivery: &Delivery,
+    build: &Build,
+    seen: &Seen,
 ) -> Result<(), Error> {
-    let containers = observe(context, key).await?;
-    let Some(container) = containers.iter().find(|c| c.id == id) else {
+    let Some(container) = seen.container(id) else {
         return Ok(());
     };
-    context.live.enter(key, &run_of(container));
-    context.engine.deliver(id, delivery).await?;
-    let digest = super::desired::delivery_digest(delivery);
-    context
-        .live
-        .with(key, |entry| entry.delivered = Some(digest));
+    context.engine.deliver(id, &build.delivery).await?;
+    let digest = delivery_digest(&build.delivery);
+    context.live.during(key, &run_of(container), |entry| {
+        entry.delivered = Some(digest);
+    });
     info!(id, "configuration delivered");
     Ok(())
 }
 
-/// A stable run before this start begins the count anew.
-fn count_restart(context: &Context, key: &(String, String), next: &AgentStatus) {
-    use k8s_openapi::jiff::Timestamp;
-    let at = |t: Option<&String>| Some(t?.parse::<Timestamp>().ok()?.as_second());
-    let finished = at(next
-        .last_termination
-        .as_ref()
-        .and_then(|t| t.finished_at.as_ref()));
-    let ran = finished
-        .zip(at(next.container_started_at.as_ref()))
-        .map_or(0, |(end, start)| end - start);
-    context.live.with(key, |entry| {
-        let stable = ran > 0 && agentchat_plan::restart_delay_seconds(1, ran) == 0;
-        entry.consecutive_restarts = if stable {
-            1
-        } else {
-            entry.consecutive_restarts.saturating_add(1)
-        };
-    });
+/// Network and volume that a container needs before it is made.
+async fn surroundings(context: &Context, spec: &ContainerSpec) -> Result<(), Error> {
+    let network = network_name(&context.settings.swarm);
+    context.engine.ensure_network(&network).await?;
+    context
+        .engine
+        .ensure_volume(&spec.home_volume, &spec.labels)
+        .await?;
+    Ok(())
 }

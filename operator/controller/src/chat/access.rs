@@ -3,10 +3,9 @@
 use std::fmt;
 
 use agentchat_api::{ADMIN_KEY_KEY, EndpointScope, Node, SYSTEM_NAMESPACE, chat_admin_secret};
-use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 
-use crate::error::Error;
+use crate::{error::Error, secret::Secrets};
 
 /// What it takes to reach one chat server as its administrator.
 #[derive(Clone)]
@@ -31,25 +30,21 @@ impl ServerAccess {
     /// Reads it from the Node's status and Secret; `None` while they are not there.
     pub async fn read(client: &Client, node: &Node) -> Result<Option<Self>, Error> {
         let name = node.name_any();
-        let api = Api::<Secret>::namespaced(client.clone(), SYSTEM_NAMESPACE);
-        let data = api
-            .get_opt(&chat_admin_secret(&name))
-            .await?
-            .and_then(|secret| secret.data);
-        let key = data.and_then(|mut data| data.remove(ADMIN_KEY_KEY));
+        let secret = Secrets::new(client, SYSTEM_NAMESPACE)
+            .read(&chat_admin_secret(&name))
+            .await?;
+        let key = secret.and_then(|s| s.text(ADMIN_KEY_KEY).map(str::to_owned));
         let status = node.status.as_ref();
         let url = status.and_then(|s| s.endpoints.iter().find(|e| e.scope == EndpointScope::Host));
         let ca = status.and_then(|s| s.ca_bundle.clone());
-        Ok(
-            match (key.and_then(|k| String::from_utf8(k.0).ok()), url, ca) {
-                (Some(admin_key), Some(url), Some(ca_pem)) => Some(Self {
-                    node: name,
-                    url: url.url.clone(),
-                    ca_pem,
-                    admin_key,
-                }),
-                _ => None,
-            },
-        )
+        Ok(match (key, url, ca) {
+            (Some(admin_key), Some(url), Some(ca_pem)) => Some(Self {
+                node: name,
+                url: url.url.clone(),
+                ca_pem,
+                admin_key,
+            }),
+            _ => None,
+        })
     }
 }

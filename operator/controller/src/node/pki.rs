@@ -1,119 +1,110 @@
 //! The chat server's CA, certificate and admin key, kept in Secrets of the system namespace.
+//!
+//! The certificate is made anew when it does not cover all names, was not issued by the CA, or has not long
+//! to live; a server that runs goes on with the one it was started with, which the same CA issued. The CA is
+//! made once.
 
-use std::collections::BTreeMap;
+mod certificate;
 
 use agentchat_api::{
     ADMIN_KEY_KEY, SYSTEM_NAMESPACE, chat_admin_secret, chat_ca_secret, chat_tls_secret,
 };
-use k8s_openapi::{ByteString, api::core::v1::Secret};
-use kube::{
-    Api, Client,
-    api::{DeleteParams, ObjectMeta, PostParams},
-};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use k8s_openapi::jiff::Timestamp;
+use kube::Client;
+use tracing::info;
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    secret::{Secrets, Stored},
+};
 
 /// Names that every server certificate has.
 const NAMES: [&str; 4] = ["localhost", "127.0.0.1", "::1", "host.containers.internal"];
+/// Key of a CA's certificate in a Secret, and of its private key.
+const CA: (&str, &str) = ("ca.crt", "ca.key");
+/// Key of a server's certificate in a Secret, and of its private key.
+const TLS: (&str, &str) = ("tls.crt", "tls.key");
 
-/// Makes what is missing; gives the CA's certificate, PEM.
-///
-/// The CA and the certificate are made together, once. Their replacement before they expire is not
-/// automatic yet; they last as long as the certificate library's default.
-pub async fn ensure(client: &Client, node: &str, advertise: &[String]) -> Result<String, Error> {
-    let api = Api::<Secret>::namespaced(client.clone(), SYSTEM_NAMESPACE);
-    if api.get_opt(&chat_admin_secret(node)).await?.is_none() {
-        let key = random_hex()?;
-        create(&api, &chat_admin_secret(node), [(ADMIN_KEY_KEY, key)]).await?;
+/// Makes what is missing or not good any more; gives the CA's certificate, PEM.
+pub async fn ensure(
+    client: &Client,
+    node: &str,
+    advertise: &[String],
+    now: Timestamp,
+) -> Result<String, Error> {
+    let secrets = Secrets::new(client, SYSTEM_NAMESPACE);
+    let admin = chat_admin_secret(node);
+    if secrets.read(&admin).await?.is_none() {
+        let key = [(ADMIN_KEY_KEY, random_hex()?)];
+        secrets.create(&admin, key).await?;
     }
-    let (ca, tls) = (
-        api.get_opt(&chat_ca_secret(node)).await?,
-        api.get_opt(&chat_tls_secret(node)).await?,
-    );
-    let stored = |secret: Option<&Secret>, key: &str| {
-        let bytes = secret?.data.as_ref()?.get(key)?;
-        String::from_utf8(bytes.0.clone()).ok()
+    let names = names(advertise)?;
+    let ca_name = chat_ca_secret(node);
+    let ca = match secrets.read(&ca_name).await? {
+        Some(ca) => ca,
+        None => {
+            let (cert, key) = certificate::authority(&format!("AgentChat CA of {node}"), now)?;
+            secrets
+                .create(&ca_name, [(CA.0, cert), (CA.1, key)])
+                .await?
+        }
     };
-    if let (Some(cert), Some(_)) = (stored(ca.as_ref(), "ca.crt"), &tls) {
-        return Ok(cert);
+    let ca_cert = part(&ca, &ca_name, CA.0)?;
+    let tls_name = chat_tls_secret(node);
+    let tls = secrets.read(&tls_name).await?;
+    let good = |tls: &Stored| {
+        let cert = tls.text(TLS.0);
+        cert.is_some_and(|cert| certificate::is_good(cert, ca_cert, &names, now))
+    };
+    if tls.as_ref().is_some_and(good) {
+        return Ok(ca_cert.to_owned());
     }
-    let (issuer, cert) = match (stored(ca.as_ref(), "ca.crt"), stored(ca.as_ref(), "ca.key")) {
-        (Some(cert), Some(key)) => (
-            Issuer::from_ca_cert_pem(&cert, KeyPair::from_pem(&key)?)?,
-            cert,
-        ),
-        _ => make_ca(&api, node).await?,
-    };
-    let key = KeyPair::generate()?;
-    let mut names: Vec<String> = NAMES.map(str::to_owned).to_vec();
-    names.extend_from_slice(advertise);
-    let mut params = CertificateParams::new(names)?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, format!("agentchat-server {node}"));
-    let tls = params.signed_by(&key, &issuer)?;
-    let files = [
-        ("tls.crt", tls.pem()),
-        ("tls.key", key.serialize_pem()),
-        ("ca.crt", cert.clone()),
-    ];
-    create(&api, &chat_tls_secret(node), files).await?;
-    Ok(cert)
+    let authority = (ca_cert, part(&ca, &ca_name, CA.1)?);
+    let common = format!("agentchat-server {node}");
+    let (cert, key) = certificate::server(&common, names, authority, now)?;
+    let files = [(TLS.0, cert), (TLS.1, key), (CA.0, ca_cert.to_owned())];
+    if tls.is_some() {
+        secrets.change(&tls_name, files).await?;
+        info!(
+            "the certificate was made anew; a chat server that runs takes it with its next start"
+        );
+    } else {
+        secrets.create(&tls_name, files).await?;
+    }
+    Ok(ca_cert.to_owned())
 }
 
-async fn make_ca(
-    api: &Api<Secret>,
-    node: &str,
-) -> Result<(Issuer<'static, KeyPair>, String), Error> {
-    let key = KeyPair::generate()?;
-    let mut params = CertificateParams::new(vec![])?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, format!("AgentChat CA of {node}"));
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let cert = params.self_signed(&key)?.pem();
-    let files = [("ca.crt", cert.clone()), ("ca.key", key.serialize_pem())];
-    create(api, &chat_ca_secret(node), files).await?;
-    Ok((Issuer::new(params, key), cert))
+fn part<'a>(stored: &'a Stored, secret: &str, key: &str) -> Result<&'a str, Error> {
+    stored.text(key).ok_or_else(|| {
+        Error::Invalid(format!(
+            "Secret {SYSTEM_NAMESPACE}/{secret} has no key {key:?}; delete it to have a new one made"
+        ))
+    })
+}
+
+/// All names of a certificate, each checked.
+fn names(advertise: &[String]) -> Result<Vec<String>, Error> {
+    for (i, name) in advertise.iter().enumerate() {
+        if !certificate::is_name(name) {
+            return Err(Error::Invalid(format!(
+                "spec.server.advertise[{i}]: {name:?} is neither a DNS name nor an IP address"
+            )));
+        }
+    }
+    let fixed = NAMES.map(str::to_owned);
+    Ok(fixed.into_iter().chain(advertise.iter().cloned()).collect())
 }
 
 /// Removes the Node's Secrets.
 pub async fn remove(client: &Client, node: &str) -> Result<(), Error> {
-    let api = Api::<Secret>::namespaced(client.clone(), SYSTEM_NAMESPACE);
+    let secrets = Secrets::new(client, SYSTEM_NAMESPACE);
     for name in [
         chat_admin_secret(node),
         chat_ca_secret(node),
         chat_tls_secret(node),
     ] {
-        match api.delete(&name, &DeleteParams::default()).await {
-            Ok(_) => {}
-            Err(kube::Error::Api(status)) if status.code == 404 => {}
-            Err(error) => return Err(error.into()),
-        }
+        secrets.remove(&name).await?;
     }
-    Ok(())
-}
-
-async fn create<const N: usize>(
-    api: &Api<Secret>,
-    name: &str,
-    files: [(&str, String); N],
-) -> Result<(), Error> {
-    let data: BTreeMap<_, _> = files
-        .into_iter()
-        .map(|(k, v)| (k.to_owned(), ByteString(v.into_bytes())))
-        .collect();
-    let secret = Secret {
-        metadata: ObjectMeta {
-            name: Some(name.to_owned()),
-            ..ObjectMeta::default()
-        },
-        data: Some(data),
-        ..Secret::default()
-    };
-    api.create(&PostParams::default(), &secret).await?;
     Ok(())
 }
 

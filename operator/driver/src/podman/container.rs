@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use bollard::{
-    models::{ContainerInspectResponse, ContainerStateStatusEnum},
+    models::{
+        ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary,
+        ContainerSummaryStateEnum,
+    },
     query_parameters::{
         CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
         StopContainerOptionsBuilder,
@@ -15,7 +18,7 @@ use super::{
     error::{is_improper, is_not_found, is_taken},
     profile::create_body,
 };
-use crate::engine::{Container, ContainerPhase, ContainerSpec, EngineError};
+use crate::engine::{Container, ContainerPhase, ContainerSpec, EngineError, Listed, is_of};
 
 /// Tries to remove a container that the engine is in the middle of something with.
 const REMOVALS: u32 = 5;
@@ -23,24 +26,40 @@ const REMOVALS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
 
 impl Podman {
-    pub(super) async fn list_own(&self) -> Result<Vec<Container>, EngineError> {
+    pub(super) async fn list_own(&self) -> Result<Vec<Listed>, EngineError> {
         let options = ListContainersOptionsBuilder::new()
             .all(true)
             .filters(&self.filter())
             .build();
         let found = self.docker.list_containers(Some(options)).await;
         let found = found.map_err(|e| self.failed("list containers", e))?;
-        let mut all = vec![];
-        for summary in found.into_iter().filter(|c| self.is_own(c.labels.as_ref())) {
-            let Some(id) = summary.id else { continue };
-            match self.docker.inspect_container(&id, None).await {
-                Ok(inspected) => all.push(container(id, inspected)),
+        let listed = |c: ContainerSummary| {
+            Some(Listed {
+                id: c.id?,
+                labels: c.labels.unwrap_or_default().into_iter().collect(),
+                running: c.state == Some(ContainerSummaryStateEnum::RUNNING),
+            })
+        };
+        let own = found.into_iter().filter(|c| self.is_own(c.labels.as_ref()));
+        Ok(own.filter_map(listed).collect())
+    }
+
+    pub(super) async fn find_own(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Vec<Container>, EngineError> {
+        let mut found = vec![];
+        let all = self.list_own().await?;
+        for listed in all.iter().filter(|c| is_of(&c.labels, namespace, name)) {
+            match self.own_container(&listed.id).await {
+                Ok(container) => found.push(container),
                 // Gone since it was listed.
-                Err(e) if is_not_found(&e) => {}
-                Err(e) => return Err(self.failed("inspect a container", e)),
+                Err(EngineError::ContainerNotFound(_)) => {}
+                Err(e) => return Err(e),
             }
         }
-        Ok(all)
+        Ok(found)
     }
 
     /// Looks at a container of the swarm; one of somebody else does not exist for us.

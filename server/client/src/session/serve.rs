@@ -23,8 +23,9 @@ struct Connection<'a> {
     socket: &'a mut Socket,
     own: &'a str,
     pending: Option<Pending>,
-    /// Why the server is about to close, when it said so.
-    displaced: Option<String>,
+    /// Why the server is about to close, when it said so, and whether that is because another connection proved
+    /// the identity.
+    farewell: Option<(String, bool)>,
 }
 
 impl Session {
@@ -46,7 +47,7 @@ impl Session {
             socket,
             own,
             pending: None,
-            displaced: None,
+            farewell: None,
         };
         loop {
             let full = self.events.is_full();
@@ -199,7 +200,8 @@ impl Session {
             }
             "SESSION_DISPLACED" | "KICKED" | "BANNED" => {
                 let why = frame["reason"].as_str().unwrap_or_default();
-                connection.displaced = Some(format!("{type_}: {why}"));
+                let displaced = type_ == "SESSION_DISPLACED";
+                connection.farewell = Some((format!("{type_}: {why}"), displaced));
             }
             _ => {
                 if let Some(event) = event(type_, frame) {
@@ -212,8 +214,9 @@ impl Session {
 
 impl Connection<'_> {
     fn ended(&mut self, why: String) -> End {
-        match self.displaced.take() {
-            Some(reason) => End::Displaced(reason),
+        match self.farewell.take() {
+            Some((reason, true)) => End::Displaced(reason),
+            Some((reason, false)) => End::Lost(reason),
             None => End::Lost(why),
         }
     }

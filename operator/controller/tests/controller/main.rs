@@ -1,0 +1,15 @@
+//! The controllers against the embedded API, the real chat server and an engine in memory.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens"
+)]
+
+mod agents;
+mod missing;
+mod nodes;
+mod recovery;
+mod server;
+mod swarm;
+mod wait;
+
+use swarm::Swarm;

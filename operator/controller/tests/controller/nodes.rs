@@ -1,0 +1,53 @@
+//! A Node's life, as people see it.
+
+use kube::api::DeleteParams;
+use serde_json::json;
+
+use crate::{
+    Swarm,
+    swarm::{create, node_condition, object},
+    wait::until,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_used_waits_for_its_agents() {
+    let (swarm, _chat) = Swarm::ready().await;
+    swarm.agent("ada", json!({})).await;
+    swarm.listens("ada").await;
+    let nodes = swarm.nodes();
+    for name in ["client-1", "server-1"] {
+        nodes.delete(name, &DeleteParams::default()).await.unwrap();
+        let node = swarm
+            .node_until(name, "draining", |n| {
+                node_condition(n, "Ready").is_some_and(|c| c.reason == "Draining")
+            })
+            .await;
+        let message = node_condition(&node, "Ready").unwrap().message;
+        assert!(message.starts_with("1 "), "{message}");
+    }
+    swarm.delete("ada").await;
+    until("both nodes go", async || {
+        let left = nodes.list(&Default::default()).await.unwrap().items;
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    })
+    .await;
+    assert_eq!(swarm.engine.surroundings(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_this_release_can_not_use_is_said_to_be_so() {
+    let swarm = Swarm::empty().await;
+    let spec = json!({"role": "Client", "machine": {"lima": {}}});
+    create(
+        &swarm.nodes(),
+        &object("agentchat.dev/v1alpha1", "Node", "far", spec),
+    )
+    .await;
+    let node = swarm
+        .node_until("far", "refused", |n| {
+            node_condition(n, "Ready").is_some_and(|c| c.reason == "MachineUnsupported")
+        })
+        .await;
+    let message = node_condition(&node, "Ready").unwrap().message;
+    assert!(message.contains("local"), "{message}");
+}

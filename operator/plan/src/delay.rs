@@ -1,0 +1,70 @@
+//! How long to wait: before a container is started again, before a failed reconcile is tried again, before
+//! a Node that is not ready is probed again.
+
+use std::time::Duration;
+
+/// A run at least this long, in seconds, starts the delays over.
+pub const STABLE_SECONDS: i64 = 60;
+/// The longest delay before a restart, in seconds.
+const MAX_SECONDS: i64 = 300;
+/// The longest delay before a failed reconcile is tried again.
+const MAX_RETRY: Duration = Duration::from_secs(60);
+/// Bounds of the delay between two probes of a Node that is not ready.
+const PROBE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// Seconds to wait after the end of a run, given how many restarts in a row came before it and how long
+/// it ran: at once after a stable run or the first failure, then 5 s doubling to 5 min.
+#[must_use]
+pub fn restart_delay_seconds(in_a_row: u32, ran_for_seconds: i64) -> i64 {
+    if ran_for_seconds >= STABLE_SECONDS || in_a_row == 0 {
+        return 0;
+    }
+    // 5 s × 2⁶ is beyond the longest delay already.
+    (5 << (in_a_row - 1).min(6)).min(MAX_SECONDS)
+}
+
+/// Time until the next try: `first` after the first failure, doubling with each one in a row to 60 s.
+#[must_use]
+pub fn retry_delay(first: Duration, in_a_row: u32) -> Duration {
+    let factor = 1 << in_a_row.saturating_sub(1).min(16);
+    first.saturating_mul(factor).min(MAX_RETRY.max(first))
+}
+
+/// Time until a Node is probed again that has not been ready for so long: a quarter of it, within bounds, so
+/// that a start is noticed at once and a Node that is down for days costs little.
+#[must_use]
+pub fn probe_delay(not_ready_for: Duration) -> Duration {
+    (not_ready_for / 4).clamp(PROBE.0, PROBE.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delay_doubles_to_its_cap_and_starts_over_after_a_stable_run() {
+        let delays: Vec<_> = (0..9).map(|n| restart_delay_seconds(n, 1)).collect();
+        assert_eq!(delays, [0, 5, 10, 20, 40, 80, 160, 300, 300]);
+        assert_eq!(restart_delay_seconds(u32::MAX, 1), 300);
+        assert_eq!(restart_delay_seconds(8, 60), 0);
+    }
+
+    #[test]
+    fn tries_become_rarer() {
+        let first = Duration::from_secs(2);
+        let delays: Vec<_> = (0..8).map(|n| retry_delay(first, n).as_secs()).collect();
+        assert_eq!(delays, [2, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(retry_delay(first, u32::MAX), MAX_RETRY);
+        let long = Duration::from_secs(90);
+        assert_eq!(retry_delay(long, 3), long);
+    }
+
+    #[test]
+    fn probes_become_rarer() {
+        let after = |s| probe_delay(Duration::from_secs(s)).as_millis();
+        assert_eq!(
+            [after(0), after(2), after(8), after(3600)],
+            [500, 500, 2000, 10_000]
+        );
+    }
+}
