@@ -39,8 +39,8 @@ async fn main() {
     let mut person = swarm.person().await;
     let (mut ours, mut bare, mut apply) = (vec![], vec![], vec![]);
     for round in 0..=ROUNDS {
-        let reference = reference::round(&endpoint).await;
         let (applied, first_message) = ours::round(&swarm, &mut person, round).await;
+        let reference = reference::round(&endpoint).await;
         // The first round warms both up.
         if round > 0 {
             bare.push(reference);

@@ -50,7 +50,7 @@ impl Endpoint {
     }
 }
 
-/// One container from its creation to the first request; then it is removed.
+/// One container, on the swarm's network, from its creation to the first request; then it is removed.
 pub async fn round(endpoint: &Endpoint) -> Duration {
     remove().await;
     let docker = docker();
@@ -106,7 +106,7 @@ fn body(port: u16) -> ContainerCreateBody {
             cap_drop: words(&["ALL"]),
             security_opt: words(&["no-new-privileges"]),
             readonly_rootfs: Some(true),
-            network_mode: Some("agentchat-bench-start".to_owned()),
+            network_mode: Some("agentchat_bench-start".to_owned()),
             tmpfs: Some(
                 tmpfs
                     .map(|(path, options)| (path.to_owned(), options.to_owned()))
