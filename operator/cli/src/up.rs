@@ -7,6 +7,7 @@ mod call;
 mod choice;
 mod credentials;
 mod foreground;
+mod ports;
 mod ready;
 mod undo;
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use kube::{Api, Client, ResourceExt, api::ListParams};
 use tokio_util::sync::CancellationToken;
 
-use super::{Up, choice, credentials, ready};
+use super::{Up, choice, credentials, ports, ready};
 use crate::{
     apply::{self, Applied},
     check::{self, Engine},
@@ -38,10 +38,13 @@ impl Call<'_> {
     pub async fn bring(&self, credential: Option<credentials::Credential>) -> Result<()> {
         let remembered = Remembered::read(self.state)?;
         let first = remembered.is_none();
+        let before = remembered.as_ref().map(|remembered| remembered.api_listen);
         let choice = self.up.choose(self.state, remembered, credential.as_ref());
         let mut chosen = choice.code(Code::Invalid)?;
         let mut manifests = manifest::load(&chosen.manifests).code(Code::Invalid)?;
         choice::overlay(&chosen).lay_all(&mut manifests);
+        ports::check_api(self.state, &chosen, before)?;
+        ports::check_chat(self.state, &chosen, &manifests)?;
         let engine = Engine::at(&chosen.socket);
         let version = engine.version().await?;
         self.progress.step(format_args!(
@@ -49,7 +52,6 @@ impl Call<'_> {
             chosen.socket.display()
         ));
         choice::check_image(&engine, &chosen).await?;
-        choice::check_chat_ports(self.state, &manifests)?;
         chosen.down = false;
         chosen.write(self.state)?;
 
