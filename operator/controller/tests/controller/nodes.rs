@@ -52,7 +52,8 @@ async fn nodes_that_go_together_leave_no_network() {
         nodes.delete("client-1", &gone),
         nodes.delete("server-1", &gone)
     );
-    (one.unwrap(), two.unwrap());
+    one.unwrap();
+    two.unwrap();
     until("both nodes go", async || {
         let left = nodes.list(&Default::default()).await.unwrap().items;
         if left.is_empty() { Ok(()) } else { Err(left) }
