@@ -9,8 +9,10 @@ use crate::{chat::Person, swarm::Swarm};
 pub async fn round(swarm: &Swarm, person: &mut Person, round: usize) -> (Duration, Duration) {
     let name = format!("agent-{round}");
     let manifest = swarm.agentctl(&["run", &name, "[[greet]]", "--dry-run", "-o", "yaml"]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), manifest).unwrap();
     let start = Instant::now();
-    swarm.apply(&manifest);
+    swarm.kubectl(&["apply", "-f", file.path().to_str().unwrap()]);
     let applied = start.elapsed();
     person.hear_all(&[&name], "Hello").await;
     let heard = start.elapsed();

@@ -158,13 +158,6 @@ impl Swarm {
             .unwrap()
     }
 
-    /// `kubectl apply` of a manifest.
-    pub fn apply(&self, manifest: &str) {
-        let file = self.home.path().join("manifest.yaml");
-        std::fs::write(&file, manifest).unwrap();
-        self.kubectl(&["apply", "-f", file.to_str().unwrap()]);
-    }
-
     /// An object, as JSON.
     pub fn get(&self, what: &str, name: &str) -> Value {
         serde_json::from_str(&self.kubectl(&["get", what, name, "-o", "json"])).unwrap()
