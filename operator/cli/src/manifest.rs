@@ -3,6 +3,7 @@
 mod check;
 mod files;
 mod overlay;
+mod references;
 mod schema;
 
 use anyhow::{Context, Result, bail};
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 pub use files::load;
 pub use overlay::Overlay;
+pub use references::check as check_references;
 
 /// Kinds that are applied, in that order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

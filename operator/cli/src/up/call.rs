@@ -42,6 +42,9 @@ impl Call<'_> {
         let choice = self.up.choose(self.state, remembered, credential.as_ref());
         let mut chosen = choice.code(Code::Invalid)?;
         let mut manifests = manifest::load(&chosen.manifests).code(Code::Invalid)?;
+        if first {
+            manifest::check_references(&manifests).code(Code::Invalid)?;
+        }
         choice::overlay(&chosen).lay_all(&mut manifests);
         ports::check_api(self.state, &chosen, before)?;
         ports::check_chat(self.state, &chosen, &manifests)?;

@@ -48,7 +48,7 @@ impl Call<'_> {
         let never = CancellationToken::new();
         let started = state.services().is_ok_and(|names| !names.is_empty());
         if started && (before.fresh || before.down) {
-            let why = first_line(error);
+            let why = headline(error);
             progress.note(format_args!("{why}; stopping what this call has started"));
         }
         let undone = match Remembered::read(state) {
@@ -76,12 +76,36 @@ impl Call<'_> {
     }
 }
 
-/// An error in one line, without what it quotes; the whole of it is said at the end.
-fn first_line(error: &anyhow::Error) -> String {
+/// The beginning of an error: the whole of it is said at the end.
+fn headline(error: &anyhow::Error) -> String {
     let text = format!("{error:#}");
-    let line = text.lines().next().unwrap_or_default();
-    line.split("; the end of ")
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    let end = [": ", "; ", " (", "\n"]
+        .iter()
+        .filter_map(|mark| text.find(mark))
+        .min();
+    text[..end.unwrap_or(text.len())].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::headline;
+
+    #[test]
+    fn a_headline_says_who_and_leaves_the_rest_for_the_end() {
+        for (error, says) in [
+            (
+                "Agent ada Failed: the model refused (Refused)",
+                "Agent ada Failed",
+            ),
+            (
+                "agentchat-server ended (exit status: 1); the end of x:\n  | y",
+                "agentchat-server ended",
+            ),
+            ("interrupted", "interrupted"),
+        ] {
+            assert_eq!(headline(&anyhow!(error)), says);
+        }
+    }
 }
