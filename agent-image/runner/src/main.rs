@@ -7,6 +7,7 @@ mod credential;
 mod layout;
 mod ledger;
 mod prompt;
+mod redaction;
 mod report;
 mod resume;
 mod run;

@@ -20,6 +20,7 @@ use crate::{
     layout::Layout,
     ledger::Ledger,
     prompt::{self, Since},
+    redaction::Redaction,
     report::Reporter,
     stream::{Event, Failure, parse},
     transcript::Transcript,
@@ -169,6 +170,7 @@ impl Runner {
         let Some(stdout) = child.stdout.take() else {
             anyhow::bail!("Claude Code has no output")
         };
+        let secrets = Redaction::read(&self.claude.layout);
         let mut lines = BufReader::new(stdout);
         let mut process = Process {
             resumed: matches!(start, Start::Resume(_)),
@@ -194,7 +196,7 @@ impl Runner {
                 if read? == 0 || line.len() > LINE {
                     break None;
                 }
-                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                let text = secrets.apply(String::from_utf8_lossy(&line).trim_end().to_owned());
                 line.clear();
                 let event = parse(&text);
                 self.transcript
