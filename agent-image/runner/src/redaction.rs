@@ -2,9 +2,7 @@
 
 use std::fs;
 
-use agentchat_contract::paths;
-
-use crate::layout::Layout;
+use agentchat_contract::{Layout, paths};
 
 /// Secrets, each with what stands in its place.
 const SECRETS: [(&str, &str); 3] = [

@@ -6,7 +6,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use agentchat_contract::{ActivityState, AgentConfig, LimitsConfig, Session, Usage, exit, paths};
+use agentchat_contract::{
+    ActivityState, AgentConfig, Layout, LimitsConfig, Session, Usage, exit, paths,
+};
 use anyhow::Context;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -17,7 +19,6 @@ use tokio::{
 
 use crate::{
     claude::{Claude, Start, say, stop},
-    layout::Layout,
     ledger::Ledger,
     prompt::{self, Since},
     redaction::Redaction,
