@@ -79,8 +79,9 @@ const STUCK: [&str; 12] = [
 /// What is said of an Agent whose model has not answered since it began.
 pub const NO_ANSWER: &str = "waits for the model's first answer";
 
-/// An Agent that was asked to work.
-pub fn agent(agent: &Agent) -> Standing {
+/// An Agent that was asked to work; `before` are the tokens that it had written already when it is to begin
+/// anew: what it did until then says nothing about now.
+pub fn agent(agent: &Agent, before: Option<u64>) -> Standing {
     let Some(status) = agent
         .status
         .as_ref()
@@ -99,7 +100,7 @@ pub fn agent(agent: &Agent) -> Standing {
             log: phase == AgentPhase::CrashLoopBackOff,
             ..standing
         },
-        _ if has_thought(status) => standing.but(Outlook::Good),
+        _ if has_thought(status, before) => standing.but(Outlook::Good),
         _ => Standing {
             text: format!("{}, {NO_ANSWER}", standing.text),
             log: true,
@@ -127,14 +128,17 @@ fn failed(status: &AgentStatus, standing: Standing) -> Standing {
     }
 }
 
-/// Whether the model has answered: before that, nobody knows whether its credential is good.
-fn has_thought(status: &AgentStatus) -> bool {
+/// Whether the model has answered: before that, nobody knows whether its credential is good. Answers are no
+/// proof in an Agent that begins anew, those of its last run may be reported late; tokens come with each turn.
+fn has_thought(status: &AgentStatus, before: Option<u64>) -> bool {
     let activity = status
         .activity
         .as_ref()
         .map(|activity| activity.state.as_str());
-    status.usage.as_ref().is_some_and(|usage| usage.turns > 0)
-        || matches!(activity, Some("Listening" | "Tool"))
+    status.usage.as_ref().is_some_and(|usage| match before {
+        Some(tokens) => usage.tokens_out > tokens,
+        None => usage.turns > 0,
+    }) || matches!(activity, Some("Listening" | "Tool"))
 }
 
 /// An Agent that was asked to rest: `Good` when nothing of it runs.
@@ -220,14 +224,16 @@ mod tests {
         let mut status = json!({"observedGeneration": 1, "phase": "Running",
             "conditions": ready("True", "Ready"), "usage": {"turns": 1}});
         let good = Standing::new(Outlook::Good, "Running");
-        assert_eq!(agent(&made(false, 1, status.clone())), good);
+        assert_eq!(agent(&made(false, 1, status.clone()), None), good);
+        let earlier = agent(&made(false, 1, status.clone()), Some(0));
+        assert!(earlier.text.contains(NO_ANSWER), "{earlier:?}");
         let pending = Standing::new(Outlook::Waiting, "Pending");
-        assert_eq!(agent(&made(false, 2, status.clone())), pending);
+        assert_eq!(agent(&made(false, 2, status.clone()), None), pending);
         status["usage"] = Value::Null;
-        let thinking = agent(&made(false, 1, status.clone()));
+        let thinking = agent(&made(false, 1, status.clone()), None);
         assert!(thinking.text.contains(NO_ANSWER), "{thinking:?}");
         status["activity"] = json!({"state": "Listening"});
-        assert_eq!(agent(&made(false, 1, status.clone())), good);
+        assert_eq!(agent(&made(false, 1, status.clone()), None), good);
         assert!(!rest(&made(true, 2, status)).is_good());
     }
 
@@ -235,7 +241,7 @@ mod tests {
     fn failures_say_what_to_do() {
         let status = json!({"observedGeneration": 1, "phase": "Failed", "conditions": ready("False", "Ended"),
             "lastTermination": {"reason": "AuthenticationRefused"}});
-        let stands = agent(&made(false, 1, status));
+        let stands = agent(&made(false, 1, status), None);
         assert_eq!((stands.outlook, stands.log), (Outlook::Bad, false));
         let text = stands.text;
         assert!(
@@ -249,7 +255,7 @@ mod tests {
         let stands = |phase: &str, reason: &str| {
             let conditions = ready("False", reason);
             let status = json!({"observedGeneration": 1, "phase": phase, "conditions": conditions});
-            agent(&made(false, 1, status))
+            agent(&made(false, 1, status), None)
         };
         assert_eq!(stands("Pending", "SecretNotFound").outlook, Outlook::Bad);
         assert_eq!(

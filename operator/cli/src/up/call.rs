@@ -1,6 +1,6 @@
 //! The steps of one `up`, in order.
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use agentchat_api::Node;
 use anyhow::Result;
@@ -13,6 +13,7 @@ use crate::{
     check::{self, Engine},
     control::told,
     exit::{Code, WithCode},
+    get::all_agents,
     manifest::{self, Kind, Manifest},
     output::{NAME, Progress},
     service,
@@ -74,12 +75,22 @@ impl Call<'_> {
         self.chat_servers(&client, &mut swarm, &mut chosen).await?;
         let patience = Patience::new(self.up.timeout, self.interrupt);
         ready::nodes(&client, &nodes, &mut swarm, &patience, self.progress).await?;
-        self.apply(&client, &agents).await?;
+        let were = all_agents(&client).await?;
+        let changed = self.apply(&client, &agents).await?;
+        let before = ready::Before::new(&were, &changed);
         let woken = suspension::lift(&client, &manifests).await?;
         if woken > 0 {
             self.progress.step(format_args!("{woken} agent(s) woken"));
         }
-        ready::agents(&client, &agents, &mut swarm, &patience, self.progress).await?;
+        ready::agents(
+            &client,
+            &agents,
+            &before,
+            &mut swarm,
+            &patience,
+            self.progress,
+        )
+        .await?;
         if chosen.credentials == Credentials::Given && service::stop(self.state, MODEL).await? {
             self.progress
                 .step("scripted-model stopped: the real one answers");
@@ -128,9 +139,15 @@ impl Call<'_> {
         Ok(())
     }
 
-    async fn apply(&self, client: &Client, manifests: &[&Manifest]) -> Result<()> {
+    /// Applies manifests; gives the titles of those that changed something.
+    async fn apply(&self, client: &Client, manifests: &[&Manifest]) -> Result<BTreeSet<String>> {
+        let mut changed = BTreeSet::new();
         for manifest in manifests {
-            let what = match apply::apply(client, manifest).await? {
+            let applied = apply::apply(client, manifest).await?;
+            if applied != Applied::Unchanged {
+                changed.insert(manifest.title());
+            }
+            let what = match applied {
                 Applied::Created => "created",
                 Applied::Changed => "changed",
                 Applied::Unchanged => "unchanged",
@@ -138,7 +155,7 @@ impl Call<'_> {
             self.progress
                 .step(format_args!("{NAME}{}{NAME:#} {what}", manifest.title()));
         }
-        Ok(())
+        Ok(changed)
     }
 
     async fn chat_servers(

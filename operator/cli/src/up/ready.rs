@@ -1,8 +1,11 @@
 //! The wait for Nodes and Agents, with a word about each change.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use agentchat_api::{Agent, Node};
+use agentchat_api::{Agent, Node, is_true};
 use anyhow::{Result, anyhow};
 use kube::{Api, Client, ResourceExt, api::ListParams};
 
@@ -48,10 +51,47 @@ pub async fn nodes(
         .await
 }
 
+/// What Agents that begin anew had done before: all but those that were well and stay as they are.
+pub struct Before {
+    /// Tokens written, by title.
+    tokens: BTreeMap<String, u64>,
+}
+
+impl Before {
+    /// Of the Agents there were, without those whose manifests made no change.
+    pub fn new(were: &[Agent], changed: &BTreeSet<String>) -> Self {
+        let counted = were.iter().filter_map(|agent| {
+            let title = title(agent);
+            let status = agent.status.as_ref()?;
+            let well = is_true(&status.conditions, "Ready") && !changed.contains(&title);
+            let tokens = status.usage.as_ref().map_or(0, |usage| usage.tokens_out);
+            (!well).then_some((title, tokens))
+        });
+        Self {
+            tokens: counted.collect(),
+        }
+    }
+
+    fn of(&self, manifest: &Manifest) -> Option<u64> {
+        self.tokens.get(&manifest.title()).copied()
+    }
+}
+
+/// As [`Manifest::title`] has it.
+fn title(agent: &Agent) -> String {
+    match agent.namespace() {
+        Some(namespace) if namespace != "default" => {
+            format!("Agent {namespace}/{}", agent.name_any())
+        }
+        _ => format!("Agent {}", agent.name_any()),
+    }
+}
+
 /// Waits until the Agents are Ready, or have done what they had to.
 pub async fn agents(
     client: &Client,
     wanted: &[&Manifest],
+    before: &Before,
     swarm: &mut Swarm<'_>,
     patience: &Patience,
     progress: Progress,
@@ -71,7 +111,8 @@ pub async fn agents(
             let all = all_agents(client).await?;
             let here = |m: &Manifest| {
                 let same = |a: &&Agent| a.name_any() == m.name && a.namespace() == m.namespace;
-                all.iter().find(same).map(standing::agent)
+                let found = all.iter().find(same);
+                found.map(|agent| standing::agent(agent, before.of(m)))
             };
             watch.look(wanted, here)
         })
