@@ -6,6 +6,8 @@
 )]
 
 mod allowlist;
+mod arrival;
+mod arrivals;
 mod away;
 mod exchange;
 mod health;
