@@ -9,6 +9,8 @@ mod allowlist;
 mod arrival;
 mod arrivals;
 mod away;
+mod channels;
+mod direct;
 mod exchange;
 mod health;
 mod process;
@@ -18,6 +20,7 @@ mod refusals;
 mod resume;
 mod slow;
 mod takeover;
+mod talk;
 
 use std::time::Duration;
 

@@ -19,7 +19,12 @@ impl Raw {
     }
 
     pub async fn tell(&mut self, frame: Value) {
-        let frame = Message::text(frame.to_string());
+        self.tell_text(&frame.to_string()).await;
+    }
+
+    /// Sends something that may be no frame.
+    pub async fn tell_text(&mut self, text: &str) {
+        let frame = Message::text(text);
         let sent = timeout(DEADLINE, self.0.send(frame)).await;
         sent.expect("the server takes nothing").unwrap();
     }
