@@ -27,6 +27,7 @@ mod replay;
 mod resume;
 mod retention;
 mod rooms;
+mod shutdown;
 mod status;
 mod takeover;
 #[cfg(test)]
@@ -202,6 +203,7 @@ impl Hub {
             let stop = batch.iter().any(|c| matches!(c, Command::Stop));
             self.batch(batch.drain(..))?;
             if stop {
+                self.say_goodbye();
                 return Ok(());
             }
         }

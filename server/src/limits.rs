@@ -24,6 +24,8 @@ pub struct Limits {
     pub ping: Duration,
     /// From the last frame, the close, to the end of the TCP connection.
     pub close: Duration,
+    /// From SIGTERM on, for what still waits for a session.
+    pub flush: Duration,
     /// From SIGTERM to the end of the process.
     pub shutdown: Duration,
     /// What frames and bytes are counted over.
@@ -102,6 +104,7 @@ impl Default for Limits {
             write: Duration::from_secs(30),
             ping: Duration::from_secs(30),
             close: Duration::from_secs(3),
+            flush: Duration::from_secs(1),
             shutdown: Duration::from_secs(5),
             window_ms: 10_000,
             frames: 60,

@@ -157,15 +157,17 @@ impl Connections {
         }
     }
 
-    /// Ends the connections, then the hub.
+    /// Ends the hub, then the connections.
     async fn stop(self, hub: oneshot::Receiver<anyhow::Result<()>>) -> anyhow::Result<()> {
-        self.shared.shutdown.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        // The hub first: what came before is carried out, and everybody is told.
         if self.shared.inbox.send(Command::Stop).await.is_err() {
             tracing::debug!("the hub has ended already");
         }
-        hub.await.unwrap_or_else(|_| bail!("the hub ended early"))
+        self.shared.shutdown.cancel();
+        let ended = hub.await.unwrap_or_else(|_| bail!("the hub ended early"));
+        self.tasks.close();
+        self.tasks.wait().await;
+        ended
     }
 }
 

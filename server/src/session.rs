@@ -74,9 +74,14 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             end = write(&mut sink, queue, id, &hub, &signs, &limits) => end,
         }
     };
+    let stopping = async {
+        // What waits goes out before, if the client takes it.
+        shutdown.cancelled().await;
+        tokio::time::sleep(limits.flush).await;
+    };
     let end = tokio::select! {
         biased;
-        () = shutdown.cancelled() => End::Close(1001, "server is stopping"),
+        () = stopping => End::Close(1001, "server is stopping"),
         end = asked(cut) => end,
         end = carry => end,
     };
@@ -117,6 +122,11 @@ async fn asked(cut: Cut) -> End {
     }
 }
 
+/// The hub has ended: its last words are in the queue, and the writer says them.
+async fn ended() -> End {
+    std::future::pending().await
+}
+
 /// Carries frames to the hub until the connection ends.
 async fn read<S: AsyncRead + AsyncWrite + Unpin>(
     source: &mut Source<S>,
@@ -134,7 +144,7 @@ async fn read<S: AsyncRead + AsyncWrite + Unpin>(
             Ok(Message::Close(_)) => return End::Answer,
             Ok(Message::Pong(_)) if signs.answered() => {
                 if let Err(HubGone) = hub.send(Command::Alive { id }).await {
-                    return End::Close(1001, "server is stopping");
+                    return ended().await;
                 }
                 continue;
             }
@@ -149,7 +159,7 @@ async fn read<S: AsyncRead + AsyncWrite + Unpin>(
             }
         };
         if let Err(HubGone) = hub.frame(id, text).await {
-            return End::Close(1001, "server is stopping");
+            return ended().await;
         }
     }
     End::Answer
@@ -184,7 +194,7 @@ async fn write<S: AsyncRead + AsyncWrite + Unpin>(
                 Some(Out::More) => {
                     let written = timeout(limits.write, sink.flush()).await;
                     if let Err(HubGone) = hub.send(Command::More { id }).await {
-                        return End::Close(1001, "server is stopping");
+                        tracing::debug!(id, "the hub has ended: no more history comes");
                     }
                     written
                 }
