@@ -18,7 +18,7 @@ use self::read::Reader;
 pub use self::{
     command_line::{Verb, command_line},
     networks::Networks,
-    values::{SettingsError, Values},
+    values::{SettingsError, Source, Values},
 };
 use crate::limits::Limits;
 
@@ -226,7 +226,7 @@ impl Settings {
     }
 }
 
-/// The address comes from `listen`, unless a more important source gives host or port.
+/// The address comes from `listen`, or from host and port when a more important source gives one of them.
 fn listen(r: &Reader) -> Result<SocketAddr, SettingsError> {
     let host = match r.0.text("host") {
         "localhost" => IpAddr::from([127, 0, 0, 1]),
@@ -234,6 +234,11 @@ fn listen(r: &Reader) -> Result<SocketAddr, SettingsError> {
     };
     let port = r.number("port", 0, 65_535)?;
     let apart = r.0.source("host").max(r.0.source("port"));
+    if apart == r.0.source("listen") && apart != Source::Default {
+        return Err(SettingsError::Conflict(
+            "--listen is for --host and --port together: give either that or these",
+        ));
+    }
     if r.0.text("listen").is_empty() || apart > r.0.source("listen") {
         return Ok((host, port).into());
     }

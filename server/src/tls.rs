@@ -85,6 +85,9 @@ fn acceptor(cert: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
     let chain = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| format!("--tls-cert {} can't be read", cert.display()))?;
+    if chain.is_empty() {
+        bail!("--tls-cert {} has no certificate", cert.display());
+    }
     let key = PrivateKeyDer::from_pem_file(key)
         .with_context(|| format!("--tls-key {} can't be read", key.display()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -129,7 +129,16 @@ fn a_wrong_value_is_named_with_what_is_allowed() {
     let values = values(&[], &[("PORT", "x")], Json::Null).unwrap();
     let error = Settings::read(&values).unwrap_err().to_string();
     assert!(error.starts_with("environment variable PORT"), "{error}");
-    assert!(settings(&[("tls-cert", "a")]).is_err());
+    for (flags, words) in [
+        (vec![("tls-cert", "a")], "go together"),
+        (
+            vec![("listen", "1.2.3.4:5"), ("port", "6")],
+            "either that or these",
+        ),
+    ] {
+        let error = settings(&flags).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
 }
 
 #[test]

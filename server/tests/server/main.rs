@@ -19,13 +19,17 @@ mod floor;
 mod health;
 mod moderation;
 mod process;
+mod program;
 mod proxy;
 mod raw;
 mod refusals;
 mod resume;
+mod retention;
+mod shutdown;
 mod slow;
 mod takeover;
 mod talk;
+mod tls;
 
 use std::time::Duration;
 

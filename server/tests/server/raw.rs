@@ -4,7 +4,10 @@ use agentchat_protocol::{Identity, auth_text};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, time::timeout};
-use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Message, client::IntoClientRequest},
+};
 
 use crate::DEADLINE;
 
@@ -13,9 +16,30 @@ pub struct Raw(WebSocketStream<TcpStream>);
 
 impl Raw {
     pub async fn connect(port: u16) -> Self {
+        Self::connect_with(port, &[]).await
+    }
+
+    /// With headers of its own.
+    pub async fn connect_with(port: u16, headers: &[(&'static str, &'static str)]) -> Self {
+        Self::handshake(port, headers).await.0
+    }
+
+    /// As [`Self::connect_with`], and the sub-protocol that the server takes.
+    pub async fn handshake(
+        port: u16,
+        headers: &[(&'static str, &'static str)],
+    ) -> (Self, Option<String>) {
         let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let url = format!("ws://127.0.0.1:{port}/");
-        Self(tokio_tungstenite::client_async(url, tcp).await.unwrap().0)
+        let mut request = url.into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let made = tokio_tungstenite::client_async(request, tcp).await;
+        let (socket, response) = made.unwrap();
+        let taken = response.headers().get("sec-websocket-protocol");
+        let taken = taken.map(|value| value.to_str().unwrap().to_owned());
+        (Self(socket), taken)
     }
 
     pub async fn tell(&mut self, frame: Value) {
