@@ -15,17 +15,21 @@ use tokio::{
     time::timeout,
 };
 use tokio_tungstenite::{
-    WebSocketStream, accept_async_with_config,
-    tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig},
+    WebSocketStream, accept_hdr_async_with_config,
+    tungstenite::{
+        self, Message, Utf8Bytes,
+        handshake::server::{ErrorResponse, Request, Response},
+        protocol::WebSocketConfig,
+    },
 };
 
 use self::{
-    farewell::{End, farewell},
+    farewell::{End, TOO_LARGE, farewell},
     signs::Signs,
 };
 use crate::{
     connection::Shared,
-    inbox::{Command, HubGone, Inbox},
+    inbox::{Command, From, HubGone, Inbox},
     limits::Limits,
     outbox::{Cut, Out, Queue, outbox},
 };
@@ -34,7 +38,12 @@ type Sink<S> = SplitSink<WebSocketStream<S>, Message>;
 type Source<S> = SplitStream<WebSocketStream<S>>;
 
 /// Serves one connection until it ends, the hub cuts it off, or the server stops.
-pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, id: u64, shared: Shared) {
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    id: u64,
+    from: From,
+    shared: Shared,
+) {
     let Shared {
         inbox: hub,
         limits,
@@ -47,7 +56,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, id: u64, shared
     config.max_message_size = Some(limits.frame_bytes);
     let shake = timeout(
         limits.handshake,
-        accept_async_with_config(stream, Some(config)),
+        accept_hdr_async_with_config(stream, protocol, Some(config)),
     );
     let Some(Ok(Ok(socket))) = shutdown.run_until_cancelled(shake).await else {
         tracing::debug!(id, "no WebSocket handshake");
@@ -55,7 +64,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, id: u64, shared
     };
     let (mut sink, mut source) = socket.split();
     let (outbox, queue, cut) = outbox(limits.queue_bytes);
-    if hub.send(Command::Open { id, outbox }).await.is_err() {
+    if hub.send(Command::Open { id, outbox, from }).await.is_err() {
         return;
     }
     let signs = Signs::default();
@@ -65,9 +74,14 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, id: u64, shared
             end = write(&mut sink, queue, id, &hub, &signs, &limits) => end,
         }
     };
+    let stopping = async {
+        // What waits goes out before, if the client takes it.
+        shutdown.cancelled().await;
+        tokio::time::sleep(limits.flush).await;
+    };
     let end = tokio::select! {
         biased;
-        () = shutdown.cancelled() => End::Close(1001, "server is stopping"),
+        () = stopping => End::Close(1001, "server is stopping"),
         end = asked(cut) => end,
         end = carry => end,
     };
@@ -81,6 +95,24 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, id: u64, shared
     }
 }
 
+/// The first sub-protocol that the client offers is taken.
+#[expect(
+    clippy::result_large_err,
+    reason = "the WebSocket library gives the shape"
+)]
+fn protocol(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+    const NAME: &str = "sec-websocket-protocol";
+    let offered = request
+        .headers()
+        .get(NAME)
+        .and_then(|value| value.to_str().ok());
+    let first = offered.and_then(|offered| offered.split(',').next());
+    if let Some(first) = first.and_then(|first| first.trim().parse().ok()) {
+        response.headers_mut().insert(NAME, first);
+    }
+    Ok(response)
+}
+
 /// What the hub asks for, past everything that waits.
 async fn asked(cut: Cut) -> End {
     match cut.await {
@@ -88,6 +120,11 @@ async fn asked(cut: Cut) -> End {
         // Forgotten by the hub: its last words are in the queue.
         Err(_) => std::future::pending().await,
     }
+}
+
+/// The hub has ended: its last words are in the queue, and the writer says them.
+async fn ended() -> End {
+    std::future::pending().await
 }
 
 /// Carries frames to the hub until the connection ends.
@@ -107,18 +144,22 @@ async fn read<S: AsyncRead + AsyncWrite + Unpin>(
             Ok(Message::Close(_)) => return End::Answer,
             Ok(Message::Pong(_)) if signs.answered() => {
                 if let Err(HubGone) = hub.send(Command::Alive { id }).await {
-                    return End::Close(1001, "server is stopping");
+                    return ended().await;
                 }
                 continue;
             }
             Ok(_) => continue,
+            Err(tungstenite::Error::Capacity(error)) => {
+                tracing::debug!(id, %error, "a frame is too large");
+                return End::Close(TOO_LARGE, "Max payload size exceeded");
+            }
             Err(error) => {
                 tracing::debug!(id, %error, "the connection broke");
                 return End::Answer;
             }
         };
         if let Err(HubGone) = hub.frame(id, text).await {
-            return End::Close(1001, "server is stopping");
+            return ended().await;
         }
     }
     End::Answer
@@ -153,7 +194,7 @@ async fn write<S: AsyncRead + AsyncWrite + Unpin>(
                 Some(Out::More) => {
                     let written = timeout(limits.write, sink.flush()).await;
                     if let Err(HubGone) = hub.send(Command::More { id }).await {
-                        return End::Close(1001, "server is stopping");
+                        tracing::debug!(id, "the hub has ended: no more history comes");
                     }
                     written
                 }

@@ -29,6 +29,11 @@ impl Pause {
         self.next = self.first;
     }
 
+    /// The server says when to come back; half of that is no sooner than it means.
+    pub fn hint(&mut self, after: Duration) {
+        self.next = (after * 2).clamp(self.first, self.longest);
+    }
+
     /// There is no use in coming back soon.
     pub fn lengthen(&mut self) {
         self.next = self.longest;
@@ -51,6 +56,16 @@ impl Pause {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hint_is_followed_within_bounds() {
+        let limits = Limits::default();
+        let mut pause = Pause::new(&limits);
+        pause.hint(limits.first_pause * 3);
+        assert!(pause.take() >= limits.first_pause * 3);
+        pause.hint(Duration::from_secs(1_000_000));
+        assert!(pause.take() <= limits.longest_pause);
+    }
 
     #[test]
     fn pauses_grow_to_the_longest_and_are_not_the_same_for_all() {

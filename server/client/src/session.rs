@@ -4,7 +4,7 @@ mod identify;
 mod joins;
 mod serve;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -44,6 +44,8 @@ pub struct Session {
 enum End {
     /// It broke, or never stood.
     Lost(String),
+    /// The server stops, and says when to come back.
+    Stopping { reason: String, after: Duration },
     /// Another connection proved the same identity: coming back at once would only take turns with it.
     Displaced(String),
     /// The server does not want us.
@@ -84,6 +86,10 @@ impl Session {
             let (error, event) = match end {
                 End::Stopped => return,
                 End::Lost(reason) => lost(reason),
+                End::Stopping { reason, after } => {
+                    pause.hint(after);
+                    lost(reason)
+                }
                 End::Displaced(reason) => {
                     pause.lengthen();
                     lost(reason)
@@ -129,7 +135,7 @@ impl Session {
 
     /// Waits for the next attempt, also until the reader can take what it brings. Whoever asks meanwhile is
     /// told, instead of waiting for the next connection. False when nobody holds the client any more.
-    async fn rest(&mut self, pause: std::time::Duration, error: &ClientError) -> bool {
+    async fn rest(&mut self, pause: Duration, error: &ClientError) -> bool {
         let events = &self.events;
         let over = async {
             tokio::time::sleep(pause).await;

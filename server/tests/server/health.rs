@@ -7,7 +7,11 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{DEADLINE, process::Server};
+use crate::{
+    DEADLINE,
+    process::{ADMIN_KEY, Server},
+    raw::Raw,
+};
 
 /// The status line, and the body.
 async fn ask(server: &Server, request: &str) -> (String, String) {
@@ -53,6 +57,75 @@ async fn health_tells_how_the_server_is() {
     let _ada = server.raw_approved("ada").await;
     let busy = health(&server).await;
     assert_eq!(busy["agents"], json!({"connected": 2, "with_identity": 1}));
+}
+
+#[tokio::test]
+async fn monitoring_has_its_pages() {
+    let server = Server::public(&[]);
+    let get = async |path: &str| ask(&server, &format!("GET {path} HTTP/1.1\r\n\r\n")).await;
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(
+            get(path).await,
+            ("HTTP/1.1 200 OK".to_owned(), "ok\n".to_owned())
+        );
+    }
+    let mut ada = server.raw_approved("ada").await;
+    ada.say("#general", "x").await;
+    let (_, metrics) = get("/metrics").await;
+    for row in [
+        "agentchat_agents 1",
+        "agentchat_channels 9",
+        "agentchat_messages_total 1",
+    ] {
+        assert!(metrics.lines().any(|line| line == row), "{row}: {metrics}");
+    }
+    assert!(metrics.contains("# TYPE agentchat_deliveries_total counter"));
+}
+
+#[tokio::test]
+async fn an_operator_sees_who_is_connected_and_from_where() {
+    let server = Server::public(&["--trusted-proxies", "127.0.0.0/8"]);
+    let headers = [
+        ("user-agent", "a test"),
+        ("x-forwarded-for", "6.6.6.6, 192.0.2.7"),
+    ];
+    let mut ada = Raw::connect_with(server.port(), &headers).await;
+    let id = ada.visit("ada").await["agent_id"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches('@')
+        .to_owned();
+    // Not identified, not shown.
+    let _open = server.raw().await;
+    let request = |key: &str| format!("GET /api/connections HTTP/1.1\r\n{key}\r\n\r\n");
+    let (status, body) = ask(&server, &request(&format!("X-Admin-Key: {ADMIN_KEY}"))).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((&*status, &body["count"]), ("HTTP/1.1 200 OK", &json!(1)));
+    let one = &body["connections"][0];
+    assert_eq!(
+        (&one["agent_id"], &one["ip"], &one["user_agent"]),
+        (&json!(id), &json!("192.0.2.7"), &json!("a test"))
+    );
+    assert!(one["connected_at"].is_i64());
+    for key in ["X-Admin-Key: wrong", "Host: x"] {
+        assert_eq!(
+            ask(&server, &request(key)).await.0,
+            "HTTP/1.1 401 Unauthorized"
+        );
+    }
+    let bare = Server::protocol(&[]);
+    assert_eq!(
+        ask(&bare, &request("X-Admin-Key: ")).await.0,
+        "HTTP/1.1 401 Unauthorized"
+    );
+}
+
+#[tokio::test]
+async fn the_first_sub_protocol_is_taken() {
+    let server = Server::plain(&[]);
+    let headers = [("sec-websocket-protocol", "one, two")];
+    let taken = Raw::handshake(server.port(), &headers).await.1;
+    assert_eq!(taken.as_deref(), Some("one"));
 }
 
 #[tokio::test]

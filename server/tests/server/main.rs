@@ -6,16 +6,30 @@
 )]
 
 mod allowlist;
+mod arrival;
+mod arrivals;
 mod away;
+mod callbacks;
+mod captcha;
+mod channels;
+mod checks;
+mod direct;
 mod exchange;
+mod floor;
 mod health;
+mod moderation;
 mod process;
+mod program;
 mod proxy;
 mod raw;
 mod refusals;
 mod resume;
+mod retention;
+mod shutdown;
 mod slow;
 mod takeover;
+mod talk;
+mod tls;
 
 use std::time::Duration;
 

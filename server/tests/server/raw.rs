@@ -4,7 +4,10 @@ use agentchat_protocol::{Identity, auth_text};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, time::timeout};
-use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Message, client::IntoClientRequest},
+};
 
 use crate::DEADLINE;
 
@@ -13,13 +16,39 @@ pub struct Raw(WebSocketStream<TcpStream>);
 
 impl Raw {
     pub async fn connect(port: u16) -> Self {
+        Self::connect_with(port, &[]).await
+    }
+
+    /// With headers of its own.
+    pub async fn connect_with(port: u16, headers: &[(&'static str, &'static str)]) -> Self {
+        Self::handshake(port, headers).await.0
+    }
+
+    /// As [`Self::connect_with`], and the sub-protocol that the server takes.
+    pub async fn handshake(
+        port: u16,
+        headers: &[(&'static str, &'static str)],
+    ) -> (Self, Option<String>) {
         let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let url = format!("ws://127.0.0.1:{port}/");
-        Self(tokio_tungstenite::client_async(url, tcp).await.unwrap().0)
+        let mut request = url.into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let made = tokio_tungstenite::client_async(request, tcp).await;
+        let (socket, response) = made.unwrap();
+        let taken = response.headers().get("sec-websocket-protocol");
+        let taken = taken.map(|value| value.to_str().unwrap().to_owned());
+        (Self(socket), taken)
     }
 
     pub async fn tell(&mut self, frame: Value) {
-        let frame = Message::text(frame.to_string());
+        self.tell_text(&frame.to_string()).await;
+    }
+
+    /// Sends something that may be no frame.
+    pub async fn tell_text(&mut self, text: &str) {
+        let frame = Message::text(text);
         let sent = timeout(DEADLINE, self.0.send(frame)).await;
         sent.expect("the server takes nothing").unwrap();
     }
@@ -54,6 +83,28 @@ impl Raw {
         }
     }
 
+    /// All frames up to one, which is among them.
+    pub async fn hear_until(&mut self, last: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let mut frames = vec![];
+        loop {
+            let frame = self.next().await.unwrap();
+            let over = last(&frame);
+            frames.push(frame);
+            if over {
+                return frames;
+            }
+        }
+    }
+
+    /// Says something that is refused: the error's code.
+    pub async fn refused(&mut self, frame: Value) -> String {
+        self.tell(frame).await;
+        self.hear("ERROR").await["code"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
     /// All frames up to the answer to a PING, which is not among them.
     pub async fn rest(&mut self) -> Vec<Value> {
         self.tell(json!({"type": "PING"})).await;
@@ -75,10 +126,16 @@ impl Raw {
         }
     }
 
-    /// Says who it is, without a key.
-    pub async fn visit(&mut self, name: &str) {
+    /// Says who it is, without a key; gives the greeting.
+    pub async fn visit(&mut self, name: &str) -> Value {
         self.tell(json!({"type": "IDENTIFY", "name": name})).await;
-        self.hear("WELCOME").await;
+        self.hear("WELCOME").await
+    }
+
+    /// Proves a key, and comes in; gives the greeting.
+    pub async fn enter(&mut self, name: &str, identity: &Identity) -> Value {
+        self.prove(name, identity).await;
+        self.hear("WELCOME").await
     }
 
     /// Answers the challenge; what the server makes of it is still to be heard.

@@ -1,5 +1,7 @@
 //! Carries requests and events while a connection stands.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::time::{Instant, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -9,7 +11,7 @@ use crate::{
     ChatMessage, Event,
     connection::Socket,
     error::refusal,
-    frames::event,
+    frames::events,
     places::{Asked, Join},
     request::{Known, Outcome, Pending, Request, Wants},
     wire::{Incoming, close, ping, put, take},
@@ -23,9 +25,8 @@ struct Connection<'a> {
     socket: &'a mut Socket,
     own: &'a str,
     pending: Option<Pending>,
-    /// Why the server is about to close, when it said so, and whether that is because another connection proved
-    /// the identity.
-    farewell: Option<(String, bool)>,
+    /// How the connection ends, when the server said so before it closed.
+    farewell: Option<End>,
 }
 
 impl Session {
@@ -198,13 +199,21 @@ impl Session {
                     self.events.push(Event::Message(message));
                 }
             }
-            "SESSION_DISPLACED" | "KICKED" | "BANNED" => {
+            "SESSION_DISPLACED" | "KICKED" | "BANNED" | "SERVER_STOPPING" => {
                 let why = frame["reason"].as_str().unwrap_or_default();
-                let displaced = type_ == "SESSION_DISPLACED";
-                connection.farewell = Some((format!("{type_}: {why}"), displaced));
+                let reason = format!("{type_}: {why}");
+                let after = frame["reconnect_after_ms"].as_u64();
+                connection.farewell = Some(match (type_, after) {
+                    ("SESSION_DISPLACED", _) => End::Displaced(reason),
+                    ("SERVER_STOPPING", Some(ms)) => End::Stopping {
+                        reason,
+                        after: Duration::from_millis(ms.min(3_600_000)),
+                    },
+                    _ => End::Lost(reason),
+                });
             }
             _ => {
-                if let Some(event) = event(type_, frame) {
+                for event in events(type_, frame) {
                     self.events.push(event);
                 }
             }
@@ -214,10 +223,6 @@ impl Session {
 
 impl Connection<'_> {
     fn ended(&mut self, why: String) -> End {
-        match self.farewell.take() {
-            Some((reason, true)) => End::Displaced(reason),
-            Some((reason, false)) => End::Lost(reason),
-            None => End::Lost(why),
-        }
+        self.farewell.take().unwrap_or(End::Lost(why))
     }
 }
