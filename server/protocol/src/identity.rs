@@ -187,6 +187,19 @@ mod tests {
         assert_eq!(key.sign(&text), signature);
         assert!(verify(&key.public_key_pem(), &text, signature));
         assert!(!verify(&key.public_key_pem(), "another text", signature));
+        let others = [
+            (
+                "ACCEPT|prop_x_00000000||",
+                "jsIzJd4NMLSbqCBogSFOurKfpVpcX/qytIsoc4lzf9ooyD5hMjGXf4eWdSrlzqm7Uws6VW4UXVkmz3RHjQuKBg==",
+            ),
+            (
+                "@0123456789abcdef|Test task|1.5|SOL|alice-code|60|",
+                "i0YHjcFCq394eGSOHGhH8Qrt2wARgdJVywUeg9YtdYBufB0KEHS3l13VHsjT3eVUiFYzeKy1fKoFvtujmPNFCQ==",
+            ),
+        ];
+        for (text, signature) in others {
+            assert_eq!(key.sign(text), signature);
+        }
     }
 
     #[test]
