@@ -1,43 +1,58 @@
 //! From a TCP connection to a session, or to an answer over HTTP.
 
-use std::io::Cursor;
+use std::{io::Cursor, net::IpAddr, sync::Arc};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite},
     net::TcpStream,
     time::timeout,
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::{http, inbox::Inbox, limits::Limits, session};
+use crate::{
+    http,
+    inbox::{From, Inbox},
+    limits::Limits,
+    session,
+    settings::Networks,
+    tls::Certificate,
+};
+
+/// What is kept of what a client says it is.
+const USER_AGENT: usize = 200;
 
 /// What all connections share.
 #[derive(Clone)]
 pub struct Shared {
     pub inbox: Inbox,
-    pub tls: Option<TlsAcceptor>,
+    pub tls: Option<Arc<Certificate>>,
+    pub trusted: Networks,
     pub limits: Limits,
     pub shutdown: CancellationToken,
 }
 
 /// Serves a connection until its end.
-pub async fn serve(stream: TcpStream, id: u64, shared: Shared) {
+pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, shared: Shared) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(id, %error, "no TCP_NODELAY");
     }
     let Some(tls) = &shared.tls else {
-        return talk(stream, id, shared).await;
+        return talk(stream, peer, id, shared).await;
     };
-    let shake = timeout(shared.limits.handshake, tls.accept(stream));
+    let shake = timeout(shared.limits.handshake, tls.acceptor().accept(stream));
     match shared.shutdown.run_until_cancelled(shake).await {
-        Some(Ok(Ok(stream))) => talk(stream, id, shared).await,
+        Some(Ok(Ok(stream))) => talk(stream, peer, id, shared).await,
         _ => tracing::debug!(id, "no TLS handshake"),
     }
 }
 
 /// WebSocket for those who ask for it, HTTP for others.
-async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, id: u64, shared: Shared) {
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    peer: IpAddr,
+    id: u64,
+    shared: Shared,
+) {
     let limits = shared.limits;
     let receive = timeout(limits.handshake, http::receive(&mut stream));
     let (bytes, head) = match shared.shutdown.run_until_cancelled(receive).await {
@@ -47,11 +62,16 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, id: u64, shared:
             return;
         }
     };
-    if head.as_ref().is_some_and(|head| head.upgrade) {
+    if let Some(head) = head.as_ref().filter(|head| head.upgrades()) {
+        let user_agent = head.header("user-agent").unwrap_or_default();
+        let from = From {
+            address: head.address(peer, &shared.trusted),
+            user_agent: user_agent.chars().take(USER_AGENT).collect(),
+        };
         // The handshake reads the request once more.
         let (reader, writer) = tokio::io::split(stream);
         let stream = tokio::io::join(Cursor::new(bytes).chain(reader), writer);
-        return session::serve(stream, id, shared).await;
+        return session::serve(stream, id, from, shared).await;
     }
     let answer = timeout(limits.write, http::answer(stream, head, &shared.inbox));
     let answered = shared.shutdown.run_until_cancelled(answer).await;

@@ -1,18 +1,21 @@
 //! Frames: total parsing of what comes in, building of what goes out.
 
+mod surrogates;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
-
-/// The most UTF-16 units of a message's content.
-const CONTENT: usize = 2_097_152;
 
 /// A refusal: protocol's code and a text for people.
 pub type Refusal = (&'static str, String);
 
 /// A frame's type and fields; anything else is refused.
 pub fn parse(text: &str) -> Result<(String, Map<String, Value>), Refusal> {
-    match serde_json::from_str(text) {
+    let value = serde_json::from_str(text).or_else(|error| match surrogates::mend(text) {
+        Some(mended) => serde_json::from_str(&mended),
+        None => Err(error),
+    });
+    match value {
         Ok(Value::Object(fields)) => match fields.get("type").and_then(Value::as_str) {
             Some(type_) => Ok((type_.to_owned(), fields)),
             None => Err(invalid("the frame has no type")),
@@ -50,13 +53,48 @@ pub fn is_name(text: &str, max: usize) -> bool {
     (1..=max).contains(&text.len()) && text.bytes().all(good)
 }
 
-/// The content of a message.
-pub fn content(fields: &Map<String, Value>) -> Result<&str, Refusal> {
+/// The content of a message, of at most `most` characters.
+pub fn content(fields: &Map<String, Value>, most: usize) -> Result<&str, Refusal> {
     let content = text(fields, "content")?;
-    if content.encode_utf16().count() > CONTENT {
-        return Err(invalid("content is longer than 2097152 characters"));
+    if longer(content, most) {
+        return Err(invalid(&format!(
+            "content is longer than {most} characters"
+        )));
     }
     Ok(content)
+}
+
+/// A field that names an agent: `@` and its id, which is given without `@`.
+pub fn agent<'a>(fields: &'a Map<String, Value>, key: &str) -> Result<&'a str, Refusal> {
+    let id = text(fields, key)?
+        .strip_prefix('@')
+        .filter(|id| !id.is_empty());
+    id.ok_or_else(|| invalid(&format!("{key} must be @ and an agent id")))
+}
+
+/// A number that is not 0.
+pub fn number<'a>(fields: &'a Map<String, Value>, key: &str) -> Result<(&'a Value, f64), Refusal> {
+    let value = fields.get(key);
+    let number = value.and_then(|value| Some((value, value.as_f64()?)));
+    let number = number.filter(|(_, number)| *number != 0.0);
+    number.ok_or_else(|| invalid(&format!("{key} is missing or not a number")))
+}
+
+/// What the field says, as JavaScript takes it for true or false.
+pub fn truthy(fields: &Map<String, Value>, key: &str) -> bool {
+    match fields.get(key) {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(flag)) => *flag,
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(Value::Number(number)) => number.as_f64() != Some(0.0),
+        Some(_) => true,
+    }
+}
+
+/// Whether a text has more than `most` characters, counted as JavaScript does.
+pub fn longer(text: &str, most: usize) -> bool {
+    // No text has more characters than bytes.
+    text.len() > most && text.encode_utf16().count() > most
 }
 
 /// A frame of the server: type and time first.
@@ -97,6 +135,19 @@ mod tests {
             assert_eq!(parse(bad).unwrap_err().0, "INVALID_MSG", "{bad}");
         }
         assert_eq!(parse("{\"type\":\"PING\"}").unwrap().0, "PING");
+    }
+
+    #[test]
+    fn lengths_count_as_javascript_does() {
+        // One character of two units, of four bytes.
+        assert!(!longer("😀", 2) && longer("😀", 1));
+        assert!(!longer("äää", 3) && longer("äää", 2));
+    }
+
+    #[test]
+    fn half_a_character_is_taken_for_an_unknown_one() {
+        let (_, fields) = parse(r#"{"type":"MSG","content":"a\ud83d b"}"#).unwrap();
+        assert_eq!(fields["content"], "a\u{fffd} b");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The HTTP side of the port: a request that does not ask for WebSocket is answered and done.
 
+mod head;
+
 use std::{io, time::Duration};
 
 use tokio::{
@@ -8,21 +10,19 @@ use tokio::{
     time::timeout,
 };
 
-use crate::inbox::{Command, Inbox};
+pub use self::head::Head;
+use crate::inbox::{Command, Inbox, Question};
 
 /// The largest head of a request, in bytes.
 const HEAD: usize = 16 * 1024;
-/// How long the hub has to say how it is.
-const HEALTH: Duration = Duration::from_secs(2);
+/// How long the hub has to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The head of a request.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Head {
-    method: String,
-    target: String,
-    /// Whether it asks for WebSocket.
-    pub upgrade: bool,
-}
+const JSON: &str = "application/json";
+const PLAIN: &str = "text/plain";
+
+/// Status, type and body of an answer.
+type Answer = (&'static str, &'static str, String);
 
 /// Reads the head of a request: what was read, also beyond it, and what it means.
 pub async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Vec<u8>, Option<Head>)> {
@@ -32,32 +32,15 @@ pub async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Vec<u
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
-            let head = std::str::from_utf8(&bytes[..end]).ok().and_then(parse);
+            let head = std::str::from_utf8(&bytes[..end])
+                .ok()
+                .and_then(Head::parse);
             return Ok((bytes, head));
         }
         if bytes.len() > HEAD {
             return Ok((bytes, None));
         }
     }
-}
-
-fn parse(text: &str) -> Option<Head> {
-    let mut lines = text.split("\r\n");
-    let mut first = lines.next()?.split(' ');
-    let (method, target, version) = (first.next()?, first.next()?, first.next()?);
-    if first.next().is_some() || !version.starts_with("HTTP/1.") {
-        return None;
-    }
-    let upgrade = |line: &str| {
-        line.split_once(':').is_some_and(|(name, value)| {
-            name.eq_ignore_ascii_case("upgrade") && value.trim().eq_ignore_ascii_case("websocket")
-        })
-    };
-    Some(Head {
-        method: method.to_owned(),
-        target: target.to_owned(),
-        upgrade: lines.any(upgrade),
-    })
 }
 
 /// Answers a request.
@@ -67,26 +50,8 @@ pub async fn answer(
     hub: &Inbox,
 ) -> io::Result<()> {
     let (status, type_, body) = match head {
-        None => (
-            "400 Bad Request",
-            "text/plain",
-            "not a request\n".to_owned(),
-        ),
-        Some(head) if (&*head.method, &*head.target) == ("GET", "/health") => {
-            match health(hub).await {
-                Some(body) => ("200 OK", "application/json", body),
-                None => (
-                    "503 Service Unavailable",
-                    "application/json",
-                    "{\"status\":\"unhealthy\"}".to_owned(),
-                ),
-            }
-        }
-        Some(_) => (
-            "404 Not Found",
-            "text/plain",
-            "this is a chat server: connect with WebSocket, or ask for /health\n".to_owned(),
-        ),
+        None => ("400 Bad Request", PLAIN, "not a request\n".to_owned()),
+        Some(head) => respond(&head, hub).await,
     };
     let length = body.len();
     let head = format!(
@@ -96,42 +61,48 @@ pub async fn answer(
     stream.shutdown().await
 }
 
-/// How the hub is, in its own words; none when it does not say.
-async fn health(hub: &Inbox) -> Option<String> {
-    let (answer, answered) = oneshot::channel();
-    let asked = async {
-        hub.send(Command::Health { answer }).await.ok()?;
-        answered.await.ok()
-    };
-    timeout(HEALTH, asked).await.ok().flatten()
+async fn respond(head: &Head, hub: &Inbox) -> Answer {
+    let unwell = |type_, body: &str| ("503 Service Unavailable", type_, body.to_owned());
+    match (&*head.method, &*head.target) {
+        ("GET", "/health") => match ask(hub, Question::Health).await {
+            Some(Some(body)) => ("200 OK", JSON, body),
+            _ => unwell(JSON, "{\"status\":\"unhealthy\"}"),
+        },
+        // That the process answers at all is what is asked.
+        ("GET", "/livez") => ("200 OK", PLAIN, "ok\n".to_owned()),
+        ("GET", "/readyz") => match ask(hub, Question::Health).await {
+            Some(_) => ("200 OK", PLAIN, "ok\n".to_owned()),
+            None => unwell(PLAIN, "the hub does not answer\n"),
+        },
+        ("GET", "/metrics") => match ask(hub, Question::Metrics).await {
+            Some(Some(body)) => ("200 OK", "text/plain; version=0.0.4", body),
+            _ => unwell(PLAIN, "the hub does not answer\n"),
+        },
+        ("GET", "/api/connections") => {
+            let key = head.header("x-admin-key").map(str::to_owned);
+            match ask(hub, Question::Connections { key }).await {
+                Some(Some(body)) => ("200 OK", JSON, body),
+                Some(None) => {
+                    let body = "{\"error\":\"Unauthorized\"}".to_owned();
+                    ("401 Unauthorized", JSON, body)
+                }
+                None => unwell(JSON, "{\"error\":\"the hub does not answer\"}"),
+            }
+        }
+        _ => (
+            "404 Not Found",
+            PLAIN,
+            "this is a chat server: connect with WebSocket, or ask for /health\n".to_owned(),
+        ),
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn heads_say_what_they_want() {
-        let head = |text| parse(text).map(|head| (head.method, head.target, head.upgrade));
-        let is = |target: &str, upgrade| Some(("GET".to_owned(), target.to_owned(), upgrade));
-        assert_eq!(
-            head("GET /health HTTP/1.1\r\nhost: x"),
-            is("/health", false)
-        );
-        assert_eq!(
-            head("GET / HTTP/1.1\r\nConnection: Upgrade\r\nUPGRADE:  WebSocket "),
-            is("/", true)
-        );
-        assert_eq!(head("GET / HTTP/1.1\r\nupgrade: h2c"), is("/", false));
-        for bad in [
-            "",
-            "GET",
-            "GET /",
-            "GET / HTTP/2",
-            "a b c d",
-            "GET  / HTTP/1.1",
-        ] {
-            assert_eq!(head(bad), None, "{bad}");
-        }
-    }
+/// What the hub says; none when it does not in time.
+async fn ask(hub: &Inbox, question: Question) -> Option<Option<String>> {
+    let (answer, answered) = oneshot::channel();
+    let asked = async {
+        hub.send(Command::Ask { question, answer }).await.ok()?;
+        answered.await.ok()
+    };
+    timeout(PATIENCE, asked).await.ok().flatten()
 }

@@ -6,43 +6,66 @@
 
 mod admin;
 mod allowance;
+mod callbacks;
+mod captcha;
 mod delivery;
+mod direct;
 mod dispatch;
-mod health;
+mod floor;
 mod identify;
+mod idle;
+mod invite;
+mod market;
 mod membership;
 mod message;
+mod moderation;
+mod notices;
 mod peer;
 mod presence;
+mod random;
 mod replay;
 mod resume;
+mod retention;
 mod rooms;
+mod status;
 mod takeover;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod verification;
+mod welcome;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::IpAddr};
 
 use agentchat_store::{Store, StoreError};
 use anyhow::Context;
 use ring::rand::SystemRandom;
+use serde_json::{Value, json};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout_at,
 };
 
 use self::{
-    health::Began,
+    allowance::Clocks,
+    callbacks::Callbacks,
+    direct::Pairs,
+    floor::Floor,
+    notices::Notices,
     peer::Peer,
     rooms::Room,
+    status::{Began, Counts},
     takeover::Takeovers,
-    timers::{Timers, What},
+    timers::{Due, Timers, What},
+    verification::Checks,
 };
 use crate::{
-    args::Args,
-    inbox::Command,
+    audit::Audit,
+    frame::now_ms,
+    inbox::{Command, Question},
     outbox::{Out, Outbox},
+    redact::Redactor,
+    settings::Settings,
 };
 
 /// The most commands of a batch.
@@ -51,12 +74,29 @@ const BATCH: usize = 1024;
 /// All state.
 struct Hub {
     store: Store,
-    args: Args,
-    admin_key: Option<String>,
+    settings: Settings,
+    redactor: Redactor,
     random: SystemRandom,
     peers: HashMap<u64, Peer>,
+    /// The connection of each agent that is in.
+    agents: HashMap<String, u64>,
+    /// Connections of each address.
+    addresses: HashMap<IpAddr, usize>,
+    /// Connections that wait for an older session of their agent.
+    held: usize,
     /// In the order in which they were made.
     rooms: Vec<Room>,
+    /// Where each channel is among the rooms.
+    names: HashMap<String, usize>,
+    /// Keys whose first sight is known.
+    seen: usize,
+    motd: Option<String>,
+    clocks: Clocks,
+    pairs: Pairs,
+    callbacks: Callbacks,
+    floor: Floor,
+    checks: Checks,
+    notices: Notices,
     /// What is to be said once the batch is durable.
     outs: Vec<(u64, Out)>,
     /// Connections that end with this batch: their last words may be among `outs`.
@@ -64,16 +104,18 @@ struct Hub {
     timers: Timers,
     takeovers: Takeovers,
     began: Began,
+    counts: Counts,
+    audit: Audit,
 }
 
 /// Starts the thread; the receiver resolves when it has ended, or failed.
 pub fn start(
     store: Store,
-    args: Args,
-    admin_key: Option<String>,
+    settings: Settings,
+    redactor: Redactor,
     queue: mpsc::Receiver<Command>,
 ) -> anyhow::Result<oneshot::Receiver<anyhow::Result<()>>> {
-    let hub = Hub::new(store, args, admin_key)?;
+    let hub = Hub::new(store, settings, redactor)?;
     let (done, ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("hub".into())
@@ -87,21 +129,48 @@ pub fn start(
 }
 
 impl Hub {
-    fn new(store: Store, args: Args, admin_key: Option<String>) -> anyhow::Result<Self> {
+    fn new(store: Store, settings: Settings, redactor: Redactor) -> anyhow::Result<Self> {
+        let (rooms, names) = rooms::load(&store)?;
+        let seen = store.seen_count()?;
+        let audit = match &settings.audit {
+            Some(path) => Audit::open(path)
+                .with_context(|| format!("the audit log {} can't be opened", path.display()))?,
+            None => Audit::default(),
+        };
         let mut hub = Self {
-            rooms: rooms::load(&store)?,
             store,
-            args,
-            admin_key,
+            motd: settings.motd.clone(),
+            settings,
+            redactor,
             random: SystemRandom::new(),
             peers: HashMap::new(),
+            agents: HashMap::new(),
+            addresses: HashMap::new(),
+            held: 0,
+            rooms,
+            names,
+            seen,
+            clocks: Clocks::default(),
+            pairs: Pairs::default(),
+            callbacks: Callbacks::default(),
+            floor: Floor::default(),
+            checks: Checks::default(),
+            notices: Notices::default(),
             outs: vec![],
             leaving: HashMap::new(),
             timers: Timers::default(),
             takeovers: Takeovers::default(),
             began: Began::now(),
+            counts: Counts::default(),
+            audit,
         };
+        hub.audit(
+            "server_start",
+            json!({"version": env!("CARGO_PKG_VERSION")}),
+        );
+        hub.audit.write();
         hub.default_channels()?;
+        hub.look_later();
         Ok(hub)
     }
 
@@ -113,7 +182,9 @@ impl Hub {
             .context("the hub has no clock")?;
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            let next = match self.timers.next() {
+            let notices = self.notices.due(self.settings.limits.notice);
+            let due = [self.timers.next(), notices].into_iter().flatten().min();
+            let next = match due {
                 Some(due) => waiting.block_on(async { timeout_at(due, queue.recv()).await }),
                 None => Ok(queue.blocking_recv()),
             };
@@ -143,16 +214,18 @@ impl Hub {
             self.take(command);
         }
         while let Some(due) = self.timers.take() {
-            match due.what {
-                What::ChallengeExpires => self.expire(due),
-                What::ProbeEnds => self.probed(due),
-                What::HoldEnds => self.held(due),
-            }
+            self.due(due);
         }
+        self.tell_notices();
+        self.counts.batches += 1;
         match self.store.commit() {
-            Ok(()) => self.deliver(),
+            Ok(()) => {
+                self.audit.write();
+                self.deliver();
+            }
             Err(error) => {
                 tracing::error!(%error, "storage failed; everybody is disconnected");
+                self.counts.failed_batches += 1;
                 self.start_over().context("storage can't be read")?;
             }
         }
@@ -161,9 +234,7 @@ impl Hub {
 
     fn take(&mut self, command: Command) {
         match command {
-            Command::Open { id, outbox } => {
-                self.peers.insert(id, Peer::new(outbox));
-            }
+            Command::Open { id, outbox, from } => self.open(id, Peer::new(outbox, from, now_ms())),
             Command::Gone { id } => self.remove(id),
             Command::More { id } => self.drained(id),
             Command::Alive { id } => self.alive(id),
@@ -171,20 +242,64 @@ impl Hub {
                 self.frame(id, &text);
                 drop(share);
             }
-            Command::Health { answer } => drop(answer.send(self.health().to_string())),
-            Command::Stop => {}
+            Command::Ask { question, answer } => {
+                let said = match question {
+                    Question::Health => Some(self.health().to_string()),
+                    Question::Metrics => Some(self.metrics()),
+                    Question::Connections { key } => {
+                        let connections = self.connections(key.as_deref());
+                        connections.map(|connections| connections.to_string())
+                    }
+                };
+                drop(answer.send(said));
+            }
+            Command::Stop => self.audit("server_stop", json!({})),
         }
+    }
+
+    fn due(&mut self, due: Due) {
+        match due.what {
+            What::ChallengeExpires => self.expire(due),
+            What::ProbeEnds => self.probed(due),
+            What::HoldEnds => self.hold_ends(due),
+            What::QuestionEnds => self.question_ends(due),
+            What::CheckEnds => self.check_ends(due),
+            What::ClaimEnds => self.claim_ends(due),
+            What::Callback => self.call_back(due),
+            What::Maintenance if self.peers.contains_key(&due.id) => {
+                self.close(due.id, 1001, "Server maintenance");
+            }
+            What::Maintenance => {}
+            What::Look => self.look(),
+        }
+    }
+
+    /// Notes who did what.
+    fn audit(&mut self, event: &str, mut fields: Value) {
+        fields["ts"] = status::iso(now_ms()).into();
+        fields["level"] = "info".into();
+        fields["event"] = event.into();
+        self.audit.note(&fields);
     }
 
     /// Forgets everything that is not stored.
     fn start_over(&mut self) -> Result<(), StoreError> {
         self.outs.clear();
+        self.audit.forget();
+        self.notices.clear();
+        self.agents.clear();
+        self.addresses.clear();
+        self.held = 0;
+        self.checks.clear();
+        self.callbacks = Callbacks::default();
+        self.floor = Floor::default();
         let peers = std::mem::take(&mut self.peers).into_values();
         let leaving = std::mem::take(&mut self.leaving).into_values();
         for outbox in peers.map(|peer| peer.outbox).chain(leaving) {
             outbox.cut(1011, "storage failed");
         }
-        self.rooms = rooms::load(&self.store)?;
+        (self.rooms, self.names) = rooms::load(&self.store)?;
+        self.seen = self.store.seen_count()?;
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! What waits for the hub: bounded in commands and in bytes. Sessions wait when it is full, and so does
 //! whoever sends to them.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -13,6 +13,29 @@ const COMMANDS: usize = 4096;
 /// Bytes are counted in units of this.
 const UNIT: usize = 1024;
 
+/// Where a connection comes from.
+#[derive(Clone, Debug)]
+pub struct From {
+    /// The client's address, as far as it can be trusted.
+    pub address: IpAddr,
+    /// What the client says it is.
+    pub user_agent: String,
+}
+
+/// What is asked over HTTP.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// How the server is, JSON.
+    Health,
+    /// Figures, in the text format of Prometheus.
+    Metrics,
+    /// Who is connected, JSON; no answer without the right key.
+    Connections {
+        /// The admin key.
+        key: Option<String>,
+    },
+}
+
 /// What sessions tell the hub.
 pub enum Command {
     /// A connection stands.
@@ -21,6 +44,8 @@ pub enum Command {
         id: u64,
         /// Where its frames go.
         outbox: Outbox,
+        /// Where it comes from.
+        from: From,
     },
     /// A frame came in.
     Frame {
@@ -46,10 +71,12 @@ pub enum Command {
         /// Its number.
         id: u64,
     },
-    /// Somebody asks how the server is.
-    Health {
-        /// Where the answer goes, JSON.
-        answer: oneshot::Sender<String>,
+    /// Somebody asks something over HTTP.
+    Ask {
+        /// What.
+        question: Question,
+        /// Where the answer goes.
+        answer: oneshot::Sender<Option<String>>,
     },
     /// The server stops: end when what came before is done.
     Stop,

@@ -1,6 +1,6 @@
 //! Takes connections and gives each a session of its own.
 
-use std::{io::Write, path::Path, time::Duration};
+use std::{fs::File, io::Write, path::Path, time::Duration};
 
 use agentchat_store::Store;
 use anyhow::{Context, bail};
@@ -13,30 +13,35 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    args::Args,
     connection::{self, Shared},
     hub,
     inbox::{Command, inbox},
-    tls,
+    redact::Redactor,
+    settings::Settings,
+    tls::Certificate,
+    transfer,
 };
 
 /// Between two tries to take a connection when the system has none to give.
 const EXHAUSTED: Duration = Duration::from_millis(50);
 
 /// Listens until SIGTERM or SIGINT, then closes what is open, within a deadline.
-pub async fn run(args: Args) -> anyhow::Result<()> {
-    let tls = tls::acceptor(&args)?;
-    let limits = args.limits();
-    let admin_key = args.admin_key_file.as_deref().map(read_key).transpose()?;
-    std::fs::create_dir_all(&args.data_dir)
-        .with_context(|| format!("--data-dir {} can't be made", args.data_dir.display()))?;
-    let file = args.data_dir.join("chat.db");
+pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
+    let tls = Certificate::new(&settings)?;
+    read_files(&mut settings)?;
+    let limits = settings.limits;
+    let redactor = Redactor::new(std::env::vars())?;
+    let _lock = lock(&settings.data_dir)?;
+    let file = settings.data_dir.join("chat.db");
     let store =
         Store::open(&file).with_context(|| format!("{} can't be opened", file.display()))?;
-    let listener = TcpListener::bind(args.listen).await.with_context(|| {
+    if let Some(path) = &settings.allowlist.file {
+        transfer::approve(&store, path)?;
+    }
+    let listener = TcpListener::bind(settings.listen).await.with_context(|| {
         format!(
             "can't listen on {}; is the port taken? choose another with --listen",
-            args.listen
+            settings.listen
         )
     })?;
     let signals = (
@@ -46,7 +51,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
     let (inbox, commands) = inbox(limits.inbox_bytes);
     let scheme = if tls.is_some() { "wss" } else { "ws" };
-    let mut hub = hub::start(store, args, admin_key, commands)?;
+    let trusted = settings.trusted_proxies.clone();
+    let mut hub = hub::start(store, settings, redactor, commands)?;
     let mut out = std::io::stdout();
     writeln!(out, "listening on {scheme}://{}", listener.local_addr()?)?;
     out.flush()?;
@@ -54,14 +60,22 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let connections = Connections {
         shared: Shared {
             inbox,
-            tls,
+            tls: tls.clone(),
+            trusted,
             limits,
             shutdown: CancellationToken::new(),
         },
         tasks: TaskTracker::new(),
     };
+    let follow = async {
+        match tls {
+            Some(tls) => tls.follow().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = connections.take(&listener) => {}
+        () = follow => {}
         () = asked(signals) => {}
         ended = &mut hub => bail!(early(ended)),
     }
@@ -71,6 +85,34 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Ok(stopped) => stopped,
         Err(_) => bail!("not all connections could be closed in time"),
     }
+}
+
+/// A folder is one server's: two would give the same places in a channel's order twice.
+pub fn lock(folder: &Path) -> anyhow::Result<File> {
+    let path = folder.join("chat.lock");
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("--data-dir {} can't be made", folder.display()))?;
+    let file = File::create(&path).with_context(|| format!("{} can't be made", path.display()))?;
+    file.try_lock().with_context(|| {
+        let folder = folder.display();
+        format!("{folder} is in use by another server; stop that, or choose another --data-dir")
+    })?;
+    Ok(file)
+}
+
+/// Values that are in files of their own.
+fn read_files(settings: &mut Settings) -> anyhow::Result<()> {
+    if let Some(path) = &settings.admin_key_file {
+        let key = Some(read_key(path)?);
+        settings.keys.allowlist = settings.keys.allowlist.take().or_else(|| key.clone());
+        settings.keys.admin = settings.keys.admin.take().or(key);
+    }
+    if let (None, Some(path)) = (&settings.motd, &settings.motd_file) {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("--motd-file {} can't be read", path.display()))?;
+        settings.motd = Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    }
+    Ok(())
 }
 
 async fn asked((mut term, mut int): (Signal, Signal)) {
@@ -110,8 +152,8 @@ impl Connections {
                 tracing::warn!(%peer, "too many connections; one was refused");
                 continue;
             }
-            self.tasks
-                .spawn(connection::serve(stream, id, self.shared.clone()));
+            let served = connection::serve(stream, peer.ip(), id, self.shared.clone());
+            self.tasks.spawn(served);
         }
     }
 

@@ -92,6 +92,11 @@ impl Outbox {
         Ok(())
     }
 
+    /// Bytes that wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Ends the session with this code and reason, without what waits.
     pub fn cut(self, code: u16, reason: &'static str) {
         if self.cut.send((code, reason)).is_err() {

@@ -15,8 +15,12 @@ use tokio::{
     time::timeout,
 };
 use tokio_tungstenite::{
-    WebSocketStream, accept_async_with_config,
-    tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig},
+    WebSocketStream, accept_hdr_async_with_config,
+    tungstenite::{
+        Message, Utf8Bytes,
+        handshake::server::{ErrorResponse, Request, Response},
+        protocol::WebSocketConfig,
+    },
 };
 
 use self::{
@@ -25,7 +29,7 @@ use self::{
 };
 use crate::{
     connection::Shared,
-    inbox::{Command, HubGone, Inbox},
+    inbox::{Command, From, HubGone, Inbox},
     limits::Limits,
     outbox::{Cut, Out, Queue, outbox},
 };
@@ -34,7 +38,12 @@ type Sink<S> = SplitSink<WebSocketStream<S>, Message>;
 type Source<S> = SplitStream<WebSocketStream<S>>;
 
 /// Serves one connection until it ends, the hub cuts it off, or the server stops.
-pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, id: u64, shared: Shared) {
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    id: u64,
+    from: From,
+    shared: Shared,
+) {
     let Shared {
         inbox: hub,
         limits,
@@ -47,7 +56,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, id: u64, shared
     config.max_message_size = Some(limits.frame_bytes);
     let shake = timeout(
         limits.handshake,
-        accept_async_with_config(stream, Some(config)),
+        accept_hdr_async_with_config(stream, protocol, Some(config)),
     );
     let Some(Ok(Ok(socket))) = shutdown.run_until_cancelled(shake).await else {
         tracing::debug!(id, "no WebSocket handshake");
@@ -55,7 +64,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, id: u64, shared
     };
     let (mut sink, mut source) = socket.split();
     let (outbox, queue, cut) = outbox(limits.queue_bytes);
-    if hub.send(Command::Open { id, outbox }).await.is_err() {
+    if hub.send(Command::Open { id, outbox, from }).await.is_err() {
         return;
     }
     let signs = Signs::default();
@@ -79,6 +88,24 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, id: u64, shared
     if polite.await.is_err() {
         tracing::debug!(id, ?end, "dropped without the client's answer");
     }
+}
+
+/// The first sub-protocol that the client offers is taken.
+#[expect(
+    clippy::result_large_err,
+    reason = "the WebSocket library gives the shape"
+)]
+fn protocol(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+    const NAME: &str = "sec-websocket-protocol";
+    let offered = request
+        .headers()
+        .get(NAME)
+        .and_then(|value| value.to_str().ok());
+    let first = offered.and_then(|offered| offered.split(',').next());
+    if let Some(first) = first.and_then(|first| first.trim().parse().ok()) {
+        response.headers_mut().insert(NAME, first);
+    }
+    Ok(response)
 }
 
 /// What the hub asks for, past everything that waits.

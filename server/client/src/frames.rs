@@ -1,7 +1,7 @@
 //! What comes from the server, typed.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The server's greeting.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -164,8 +164,37 @@ pub fn parse(text: &str) -> Option<(String, Value)> {
     Some((value.get("type")?.as_str()?.to_owned(), value))
 }
 
-/// The event that a frame means by itself, if it means one.
-pub fn event(type_: &str, value: &Value) -> Option<Event> {
+/// The events that a frame means by itself.
+pub fn events(type_: &str, value: &Value) -> Vec<Event> {
+    let list = |key: &str| {
+        value
+            .get(key)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
+    let channel = value.get("channel");
+    match type_ {
+        // Many who came and went at a time.
+        "AGENTS_CHANGED" => {
+            let left = list("left").map(|agent| ("AGENT_LEFT", json!({"agent": agent})));
+            let joined = list("joined").map(|member| {
+                (
+                    "AGENT_JOINED",
+                    json!({"agent": member["id"], "name": member["name"]}),
+                )
+            });
+            let each = left.chain(joined).filter_map(|(type_, mut frame)| {
+                frame["channel"] = channel.cloned().unwrap_or_default();
+                event(type_, &frame)
+            });
+            each.collect()
+        }
+        _ => event(type_, value).into_iter().collect(),
+    }
+}
+
+fn event(type_: &str, value: &Value) -> Option<Event> {
     let text = |key: &str| {
         value
             .get(key)

@@ -5,15 +5,27 @@ use agentchat_store::Allowed;
 use serde_json::{Map, Value, json};
 
 use super::{Hub, dispatch::storage};
-use crate::{
-    args::Profile,
-    frame::{Refusal, invalid, make, now_ms, text},
-};
+use crate::frame::{Refusal, invalid, make, now_ms, text};
+
+/// Which secret an admin message needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// That of the allowlist and the bans.
+    Allowlist,
+    /// That of the rest.
+    Admin,
+}
+
+/// Compares digests, so that the time taken says nothing of the key.
+pub fn same(given: &str, key: &str) -> bool {
+    let digest = |text: &str| ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest(given).as_ref() == digest(key).as_ref()
+}
 
 impl Hub {
     pub(super) fn approve(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
         let pubkey = text(fields, "pubkey")?;
-        self.check_admin(fields)?;
+        self.check_allowlist(id, fields)?;
         if !is_canonical_public_key(pubkey) {
             return Err(invalid(
                 "pubkey is not an Ed25519 public key in canonical SPKI PEM",
@@ -21,6 +33,8 @@ impl Hub {
         }
         let note = fields.get("note").and_then(Value::as_str);
         let note: String = note.unwrap_or_default().chars().take(200).collect();
+        self.room_on_list(0)?;
+        self.audit("allowlist_approve", json!({"agent": agent_id(pubkey)}));
         self.store.allow(pubkey, &note, now_ms()).map_err(storage)?;
         let agent = format!("@{}", agent_id(pubkey));
         let result = json!({"action": "approve", "success": true, "agentId": agent});
@@ -35,7 +49,7 @@ impl Hub {
         if pubkey.is_none() && agent.is_none() {
             return Err(invalid("pubkey or agent_id is missing or not a string"));
         }
-        self.check_admin(fields)?;
+        self.check_allowlist(id, fields)?;
         let agent = agent.map(|agent| agent.trim_start_matches('@'));
         let is = |allowed: &Allowed| match pubkey {
             Some(pubkey) => allowed.pubkey == pubkey,
@@ -46,6 +60,7 @@ impl Hub {
             let text = "this key is not on the allowlist";
             return Err(("AGENT_NOT_FOUND", text.to_owned()));
         };
+        self.audit("allowlist_revoke", json!({"agent": agent_id(&pubkey)}));
         self.store.disallow(&pubkey).map_err(storage)?;
         self.expel(&agent_id(&pubkey), "the key was taken off the allowlist");
         let result = json!({"action": "revoke", "success": true});
@@ -58,7 +73,7 @@ impl Hub {
         id: u64,
         fields: &Map<String, Value>,
     ) -> Result<(), Refusal> {
-        self.check_admin(fields)?;
+        self.check_allowlist(id, fields)?;
         let entry = |allowed: Allowed| {
             let prefix: String = allowed.pubkey.chars().take(40).collect();
             json!({"agentId": format!("@{}", agent_id(&allowed.pubkey)),
@@ -67,7 +82,7 @@ impl Hub {
         };
         let allowed = self.store.allowed().map_err(storage)?.into_iter();
         let entries: Vec<_> = allowed.map(entry).collect();
-        let strict = self.args.profile == Profile::Private;
+        let strict = self.settings.allowlist.strict;
         let result =
             json!({"action": "list", "entries": entries, "enabled": true, "strict": strict});
         self.tell(id, &make("ADMIN_RESULT", result));
@@ -83,18 +98,48 @@ impl Hub {
         }
     }
 
-    /// Compares digests, so that the time taken says nothing of the key.
-    fn check_admin(&self, fields: &Map<String, Value>) -> Result<(), Refusal> {
-        let given = text(fields, "admin_key")?;
-        let key = self
-            .admin_key
-            .as_deref()
-            .ok_or_else(|| invalid("this server has no admin key"))?;
-        let digest = |text: &str| ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-        if digest(given).as_ref() == digest(key).as_ref() {
-            Ok(())
-        } else {
-            Err(("AUTH_REQUIRED", "the admin key is wrong".to_owned()))
+    fn check_allowlist(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
+        // The field first, as with all messages.
+        text(fields, "admin_key")?;
+        if !self.settings.allowlist.enabled {
+            return Err(invalid("this server has no allowlist"));
         }
+        self.check_admin(id, fields, Key::Allowlist)
+    }
+
+    /// Whether the secret is the right one; a connection that guesses is closed.
+    pub(super) fn check_admin(
+        &mut self,
+        id: u64,
+        fields: &Map<String, Value>,
+        key: Key,
+    ) -> Result<(), Refusal> {
+        let given = text(fields, "admin_key")?;
+        let keys = &self.settings.keys;
+        let right = match key {
+            Key::Allowlist => keys.allowlist.as_deref(),
+            Key::Admin => keys.admin.as_deref(),
+        };
+        let right = right.ok_or_else(|| match key {
+            Key::Allowlist => invalid("this server has no admin key"),
+            Key::Admin => ("AUTH_REQUIRED", "the admin key is wrong".to_owned()),
+        })?;
+        if same(given, right) {
+            return Ok(());
+        }
+        let most = self.settings.limits.wrong_keys;
+        self.counts.wrong_keys += 1;
+        let wrong = ("AUTH_REQUIRED", "the admin key is wrong".to_owned());
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.wrong_keys += 1;
+            let (address, count) = (peer.from.address.to_string(), peer.wrong_keys);
+            tracing::warn!(address, "a wrong admin key");
+            self.audit("wrong_admin_key", json!({"connection": id, "ip": address}));
+            if count >= most {
+                self.answer(id, Err(wrong.clone()));
+                self.close(id, 1008, "Too many wrong admin keys");
+            }
+        }
+        Err(wrong)
     }
 }

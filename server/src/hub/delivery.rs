@@ -1,9 +1,9 @@
 //! What connections are told, once it is true.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::Hub;
+use super::{Hub, peer::Stage};
 use crate::outbox::Out;
 
 impl Hub {
@@ -30,17 +30,27 @@ impl Hub {
         let Some(peer) = self.peers.remove(&id) else {
             return;
         };
-        let agent = peer.agent().map(|agent| (agent.id.clone(), agent.at()));
+        self.release_address(peer.from.address);
         self.leaving.insert(id, peer.outbox);
-        if let Some((agent_id, agent)) = agent {
-            self.depart(id, &agent);
-            self.successor(&agent_id);
+        match peer.stage {
+            Stage::Held(_) => self.held -= 1,
+            Stage::In(agent) => {
+                self.agents.remove(&agent.id);
+                self.callbacks.drop_all(id);
+                self.floor.release_all(id, None);
+                self.drop_checks(id);
+                self.audit("disconnect", json!({"connection": id, "agent": agent.id}));
+                let (at, rooms) = (agent.at(), peer.rooms.into_iter().collect());
+                self.depart(id, at, agent.name, rooms);
+                self.successor(&agent.id);
+            }
+            Stage::Open | Stage::Challenged(_) | Stage::Asked(_) => {}
         }
     }
 
     /// Queues what is to be said; who falls too far behind is cut off, and nobody waits.
     pub(super) fn deliver(&mut self) {
-        // A departure is news, and may be what is too much for the next.
+        // A departure may let somebody in, who is to be greeted.
         while !self.outs.is_empty() {
             let mut slow = vec![];
             for (id, out) in std::mem::take(&mut self.outs) {
@@ -48,6 +58,7 @@ impl Hub {
                 let Some(outbox) = peer.or_else(|| self.leaving.get(&id)) else {
                     continue;
                 };
+                self.counts.deliveries += 1;
                 if outbox.put(out).is_err() {
                     slow.push(id);
                 }
@@ -56,6 +67,7 @@ impl Hub {
                 self.remove(id);
                 if let Some(outbox) = self.leaving.remove(&id) {
                     tracing::info!(id, "a slow consumer is cut off");
+                    self.counts.slow += 1;
                     outbox.cut(4008, "slow consumer");
                 }
             }

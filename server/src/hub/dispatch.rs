@@ -1,9 +1,8 @@
 //! From a frame to what it asks for.
 
-use ring::rand::SecureRandom;
 use serde_json::{Map, Value, json};
 
-use super::Hub;
+use super::{Hub, market};
 use crate::frame::{self, Refusal, invalid, make};
 
 impl Hub {
@@ -13,7 +12,9 @@ impl Hub {
             // Cut off; what it said before it noticed counts no more.
             return;
         }
-        if !self.within_rate(id) {
+        self.counts.frames += 1;
+        if !self.within_rate(id, text.len()) {
+            self.counts.too_fast += 1;
             self.close(id, 1008, "Rate limit exceeded");
             return;
         }
@@ -25,6 +26,7 @@ impl Hub {
     /// Tells a refusal.
     pub(super) fn answer(&mut self, id: u64, handled: Result<(), Refusal>) {
         if let Err((code, message)) = handled {
+            self.counts.refusals += 1;
             let error = json!({"code": code, "message": message});
             self.tell(id, &make("ERROR", error));
         }
@@ -43,26 +45,32 @@ impl Hub {
             }
             "IDENTIFY" => self.identify(id, fields),
             "VERIFY_IDENTITY" => self.verify(id, fields),
+            "CAPTCHA_RESPONSE" => self.answer_question(id, fields),
             "LIST_CHANNELS" => self.list_channels(id),
-            "ADMIN_APPROVE" => self.approve(id, fields),
-            "ADMIN_REVOKE" => self.revoke(id, fields),
-            "ADMIN_LIST" => self.list_allowed(id, fields),
             "JOIN" => self.join(id, fields),
             "LEAVE" => self.leave(id, frame::channel(fields)?),
             "LIST_AGENTS" => self.list_agents(id, frame::channel(fields)?),
             "CREATE_CHANNEL" => self.create_channel(id, fields),
+            "INVITE" => self.invite(id, fields),
             "MSG" => self.message(id, fields),
+            "FILE_CHUNK" => self.chunk(id, fields),
+            "TYPING" => self.typing(id, fields),
             "SET_PRESENCE" => self.presence(id, fields),
+            "SET_NICK" => self.nick(id, fields),
+            "RESPONDING_TO" => self.responding(id, fields),
+            "VERIFY_REQUEST" => self.ask_proof(id, fields),
+            "VERIFY_RESPONSE" => self.give_proof(id, fields),
+            "ADMIN_APPROVE" => self.approve(id, fields),
+            "ADMIN_REVOKE" => self.revoke(id, fields),
+            "ADMIN_LIST" => self.list_allowed(id, fields),
+            "ADMIN_KICK" => self.kick(id, fields),
+            "ADMIN_BAN" => self.ban(id, fields),
+            "ADMIN_UNBAN" => self.unban(id, fields),
+            "ADMIN_MOTD" => self.set_motd(id, fields),
+            "ADMIN_VERIFY" => self.vouch(id, fields),
+            _ if market::knows(type_) => self.trade(id, type_, fields),
             _ => Err(invalid("this type of message is not known here")),
         }
-    }
-
-    /// `count` random bytes in hexadecimal.
-    pub(super) fn random_hex(&self, count: usize) -> Result<String, Refusal> {
-        let mut bytes = vec![0_u8; count];
-        let failed = |_| invalid("the server has no random numbers; try again");
-        self.random.fill(&mut bytes).map_err(failed)?;
-        Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
     }
 }
 

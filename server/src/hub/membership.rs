@@ -2,38 +2,46 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Hub, dispatch::storage, resume};
-use crate::frame::{self, Refusal, make};
+use super::{Hub, dispatch::storage, notices::Notice, resume};
+use crate::frame::{self, Refusal, make, now_ms};
 
 impl Hub {
-    /// The rooms that an agent is put into when it arrives: all that it may be in.
+    /// The rooms that an agent is put into when it arrives: all that are open to it.
     pub(super) fn open_rooms(&self, verified: bool) -> Vec<usize> {
-        let may = |room: &usize| verified || !self.rooms[*room].channel.verified_only;
+        let may = |room: &usize| {
+            let channel = &self.rooms[*room].channel;
+            !channel.invite_only && (verified || !channel.verified_only)
+        };
         (0..self.rooms.len()).filter(may).collect()
     }
 
-    pub(super) fn enter(&mut self, id: u64, room: usize) -> Result<(), Refusal> {
-        if !self.rooms[room].members.insert(id) {
-            return Ok(());
+    /// Puts an agent into a room; false when it is there already.
+    pub(super) fn enter(&mut self, id: u64, room: usize) -> bool {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.rooms.insert(room);
         }
-        let agent = self.agent(id)?;
-        let fields = json!({"channel": self.rooms[room].channel.name, "agent": agent.at(),
-            "name": agent.name, "verified": agent.verified});
-        self.publish(room, &make("AGENT_JOINED", fields), Some(id));
-        Ok(())
+        self.rooms[room].members.insert(id)
     }
 
     pub(super) fn join(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
         let (name, left_off) = (frame::channel(fields)?, resume::position(fields)?);
-        let verified = self.agent(id)?.verified;
-        let room = self.room(name)?;
+        let agent = self.agent(id)?;
+        let (me, my_name, verified) = (agent.at(), agent.name.clone(), agent.verified);
+        let room = self.visible(id, name)?;
         if self.rooms[room].channel.verified_only && !verified {
             let text = format!("{name} admits verified agents only");
             return Err(("AUTH_REQUIRED", text));
         }
         let start = self.start(room, left_off).map_err(storage)?;
-        self.enter(id, room)?;
-        let agents: Vec<_> = self.members(room).collect();
+        self.rooms[room].active = now_ms();
+        let new = self.enter(id, room);
+        if new {
+            self.audit("join", json!({"agent": me, "channel": name}));
+            let frame =
+                json!({"channel": name, "agent": me, "name": my_name, "verified": verified});
+            self.publish(room, &make("AGENT_JOINED", frame), Some(id));
+        }
+        let agents: Vec<_> = self.members(room).map(|agent| agent.member()).collect();
         let channel = &self.rooms[room].channel;
         let mut joined = json!({"channel": name, "agents": agents, "epoch": channel.epoch,
             "offset": channel.last, "since": start.since});
@@ -42,33 +50,46 @@ impl Hub {
         }
         self.tell(id, &make("JOINED", joined));
         self.replay(id, room, start.since);
+        if new && self.settings.announcements {
+            self.announce_in(room, &format!("{my_name} ({me}) joined {name}"));
+        }
         Ok(())
     }
 
     pub(super) fn leave(&mut self, id: u64, name: &str) -> Result<(), Refusal> {
         let agent = self.agent(id)?;
         let gone = json!({"channel": name, "agent": agent.at(), "name": agent.name});
-        let Ok(room) = self.room(name) else {
+        let Ok(room) = self.visible(id, name) else {
             return Ok(());
         };
         if self.rooms[room].members.remove(&id) {
+            self.audit("leave", json!({"agent": gone["agent"], "channel": name}));
             if let Some(peer) = self.peers.get_mut(&id) {
                 peer.replays.stop(room);
+                peer.rooms.remove(&room);
             }
-            self.publish(room, &make("AGENT_LEFT", gone), None);
+            if !self.notices.withdraw(id, room) {
+                self.publish(room, &make("AGENT_LEFT", gone), None);
+            }
         }
         self.tell(id, &make("LEFT", json!({"channel": name})));
         Ok(())
     }
 
     /// A connection ended: it leaves every channel.
-    pub(super) fn depart(&mut self, id: u64, agent: &str) {
-        for room in 0..self.rooms.len() {
-            if self.rooms[room].members.remove(&id) {
-                let channel = &self.rooms[room].channel.name;
-                let gone = json!({"channel": channel, "agent": agent});
-                self.publish(room, &make("AGENT_LEFT", gone), None);
-            }
+    pub(super) fn depart(&mut self, id: u64, at: String, name: String, rooms: Vec<usize>) {
+        for room in &rooms {
+            self.rooms[*room].members.remove(&id);
+        }
+        if !self.notices.cancel(id) {
+            self.notices.push(Notice {
+                id,
+                at,
+                name,
+                verified: false,
+                came: false,
+                rooms,
+            });
         }
     }
 

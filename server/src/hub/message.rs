@@ -1,65 +1,117 @@
 //! What is said, in which order.
 
 use serde_json::{Map, Value, json};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::{Hub, dispatch::storage};
-use crate::frame::{self, Refusal, invalid, make, now_ms, text};
+use super::{Hub, allowance::Act, dispatch::storage};
+use crate::{
+    callback,
+    frame::{self, Refusal, invalid, make, now_ms, text},
+    outbox::Out,
+};
 
 impl Hub {
     pub(super) fn message(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
-        let (to, content) = (text(fields, "to")?, frame::content(fields)?);
-        let now = now_ms();
-        self.may_speak(id, now)?;
-        if to.starts_with('@') {
-            return Err(invalid("direct messages are switched off on this server"));
+        let (to, content) = (text(fields, "to")?, self.content(fields)?);
+        if !to.starts_with(['#', '@']) {
+            return Err(invalid("to must start with # or @"));
         }
-        if !to.starts_with('#') {
-            return Err(invalid("to must start with #"));
+        let sig = self.sig(fields)?;
+        self.speaker(id)?;
+        self.in_time(id, Act::Message)?;
+        let content = self.redactor.redact(content);
+        if let std::borrow::Cow::Owned(_) = content {
+            self.audit("secrets_redacted", json!({"connection": id, "to": to}));
         }
-        let room = self.room(to)?;
+        let parsed = callback::extract(&content, &self.settings.limits);
+        let scheduled = !parsed.callbacks.is_empty();
+        self.schedule(id, parsed.callbacks)?;
+        let content = match parsed.rest {
+            Some(rest) if rest.is_empty() && scheduled => return Ok(()),
+            Some(rest) if !rest.is_empty() => rest,
+            _ => content.into_owned(),
+        };
+        let agent = self.agent(id)?;
+        let stamp = format!("{}-{}", now_ms(), self.random_base36(6)?);
+        let mut message = json!({"from": agent.at(), "from_name": agent.name, "to": to,
+            "content": content, "msg_id": stamp, "verified": agent.verified});
+        if let Some(sig) = sig {
+            message["sig"] = sig.into();
+        }
+        if let Some(answered) = self.answered(fields) {
+            message["in_reply_to"] = answered;
+        }
+        if let Some(target) = to.strip_prefix('@') {
+            return self.direct(id, target, message);
+        }
+        let room = self.visible(id, to)?;
         if !self.rooms[room].members.contains(&id) {
             return Err(("NOT_INVITED", format!("join {to} first")));
         }
-        let agent = self.agent(id)?;
-        let mut message = json!({"from": agent.at(), "from_name": agent.name, "to": to,
-            "content": content, "msg_id": format!("{now}-{}", self.random_hex(3)?),
-            "verified": agent.verified});
-        for key in ["sig", "in_reply_to"] {
-            let given = fields.get(key);
-            let good = |v: &&Value| v.as_str().is_some_and(|s| (1..=512).contains(&s.len()));
-            if let Some(value) = given.filter(good) {
-                message[key] = value.clone();
-            }
-        }
+        self.yield_floor(id, room);
+        self.rooms[room].active = now_ms();
+        self.counts.messages += 1;
+        self.note_message("channel_msg", &message);
+        self.post(room, message)
+    }
+
+    /// Gives a message its place in a room's order, stores it, and tells those who are in the room.
+    pub(super) fn post(&mut self, room: usize, mut message: Value) -> Result<(), Refusal> {
         let channel = &mut self.rooms[room].channel;
         let offset = channel.last + 1;
         message["epoch"] = channel.epoch.as_str().into();
         message["offset"] = offset.into();
-        let frame = make("MSG", message);
+        let frame = make("MSG", message).to_string();
         self.store
-            .append(to, offset, &frame.to_string())
+            .append(&channel.name, offset, now_ms(), &frame)
             .map_err(storage)?;
         channel.last = offset;
+        self.retain(room);
         // Who is reading up in this channel comes across it in storage.
-        let current = |id: &u64| self.peers.get(id).is_some_and(|p| !p.replays.covers(room));
-        let members = self.rooms[room].members.iter().copied();
-        let hearers: Vec<_> = members.filter(current).collect();
-        self.tell_all(hearers, &frame);
+        let current = |id: &&u64| self.peers.get(id).is_some_and(|p| !p.replays.covers(room));
+        let hearers = self.rooms[room].members.iter().filter(current);
+        let text = Utf8Bytes::from(frame);
+        let outs = hearers.map(|id| (*id, Out::Text(text.clone())));
+        self.outs.extend(outs);
         Ok(())
     }
 
-    /// Newcomers listen, and nobody speaks too often.
-    fn may_speak(&mut self, id: u64, now: i64) -> Result<(), Refusal> {
-        let limit = self.args.rate_limit_ms;
-        let agent = self.agent_mut(id)?;
-        if agent.lurk {
-            let text = "newcomers listen first on this server";
-            return Err(("LURK_MODE", text.to_owned()));
+    /// Notes that something was said, never what.
+    pub(super) fn note_message(&mut self, event: &str, message: &Value) {
+        let noted = json!({"agent": message["from"], "to": message["to"],
+            "msg_id": message["msg_id"]});
+        if self.settings.log_messages {
+            tracing::info!(message = %noted, "{event}");
         }
-        if limit > 0 && now - agent.last_message < limit {
-            return Err(("RATE_LIMITED", format!("one message in {limit} ms")));
+        self.audit(event, noted);
+    }
+
+    fn content<'a>(&self, fields: &'a Map<String, Value>) -> Result<&'a str, Refusal> {
+        frame::content(fields, self.settings.limits.content)
+    }
+
+    fn sig<'a>(&self, fields: &'a Map<String, Value>) -> Result<Option<&'a str>, Refusal> {
+        let most = self.settings.limits.field;
+        match fields.get("sig") {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(sig)) if sig.len() <= most => {
+                Ok(Some(sig.as_str()).filter(|sig| !sig.is_empty()))
+            }
+            Some(_) => Err(invalid(&format!(
+                "sig must be a string of at most {most} characters"
+            ))),
         }
-        agent.last_message = now;
-        Ok(())
+    }
+
+    /// The message that this one answers, as it was given; what is too long is left out.
+    fn answered(&self, fields: &Map<String, Value>) -> Option<Value> {
+        let value = fields.get("in_reply_to")?;
+        let most = self.settings.limits.field;
+        let good = match value {
+            Value::String(text) => (1..=most).contains(&text.len()),
+            Value::Number(number) => number.as_f64() != Some(0.0),
+            _ => false,
+        };
+        good.then(|| value.clone())
     }
 }

@@ -1,16 +1,26 @@
 //! A connection, and who is behind it.
 
-use std::collections::VecDeque;
+use std::{collections::BTreeSet, net::IpAddr};
 
-use super::{Hub, identify::Challenge, replay::Replays, takeover::Held};
-use crate::{frame::Refusal, outbox::Outbox};
+use serde_json::{Value, json};
+
+use super::{
+    Hub, allowance::Spent, captcha::Asked, identify::Challenge, replay::Replays, takeover::Held,
+};
+use crate::{frame::Refusal, inbox::From, outbox::Outbox};
 
 /// One connection.
 pub struct Peer {
     pub outbox: Outbox,
-    /// When its last frames came, Unix milliseconds.
-    pub frames: VecDeque<i64>,
+    pub from: From,
+    /// When it was made, Unix milliseconds.
+    pub since: i64,
+    pub spent: Spent,
+    /// Wrong admin keys that it gave.
+    pub wrong_keys: u32,
     pub stage: Stage,
+    /// The rooms it is in.
+    pub rooms: BTreeSet<usize>,
     pub replays: Replays,
 }
 
@@ -22,6 +32,8 @@ pub enum Stage {
     Challenged(Challenge),
     /// The key was proven, and an older session of the same identity lives.
     Held(Held),
+    /// A question is still to be answered.
+    Asked(Asked),
     /// It is known who this is.
     In(Agent),
 }
@@ -31,29 +43,41 @@ pub struct Agent {
     /// Without `@`.
     pub id: String,
     pub name: String,
-    /// Whether it proved a key.
-    pub keyed: bool,
+    /// The key that it proved.
+    pub pubkey: Option<String>,
     /// Whether that key is trusted.
     pub verified: bool,
-    pub lurk: bool,
+    /// Until when it only listens, Unix milliseconds.
+    pub lurks: Option<i64>,
     pub presence: String,
     pub status_text: Option<String>,
-    /// When it last said something, Unix milliseconds.
-    pub last_message: i64,
+    /// From whom it takes direct messages and files.
+    pub consent: Consent,
+}
+
+/// From whom an agent takes what is for it alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// Verified agents, and those to whom it wrote itself.
+    Verified,
+    /// All who may send.
+    All,
+    /// Nobody.
+    Nobody,
 }
 
 impl Agent {
-    /// Proven with a key, and trusted or not; none for a visitor without a key. Who is not trusted listens.
-    pub fn new(id: String, name: &str, verified: Option<bool>) -> Self {
+    /// A visitor without a key, who only listens.
+    pub fn visitor(id: String, name: &str) -> Self {
         Self {
             id,
             name: name.to_owned(),
-            keyed: verified.is_some(),
-            verified: verified == Some(true),
-            lurk: verified != Some(true),
+            pubkey: None,
+            verified: false,
+            lurks: Some(i64::MAX),
             presence: "online".to_owned(),
             status_text: None,
-            last_message: 0,
+            consent: Consent::Verified,
         }
     }
 
@@ -61,14 +85,23 @@ impl Agent {
     pub fn at(&self) -> String {
         format!("@{}", self.id)
     }
+
+    /// As lists of members show it.
+    pub fn member(&self) -> Value {
+        json!({"id": self.at(), "name": self.name, "verified": self.verified})
+    }
 }
 
 impl Peer {
-    pub fn new(outbox: Outbox) -> Self {
+    pub fn new(outbox: Outbox, from: From, now: i64) -> Self {
         Self {
             outbox,
-            frames: VecDeque::new(),
+            from,
+            since: now,
+            spent: Spent::default(),
+            wrong_keys: 0,
             stage: Stage::Open,
+            rooms: BTreeSet::new(),
             replays: Replays::default(),
         }
     }
@@ -82,6 +115,32 @@ impl Peer {
 }
 
 impl Hub {
+    /// A connection stands.
+    pub(super) fn open(&mut self, id: u64, peer: Peer) {
+        let address = peer.from.address;
+        let fields = json!({"connection": id, "ip": address.to_string()});
+        self.audit("connection", fields);
+        self.peers.insert(id, peer);
+        let count = self.addresses.entry(address).or_default();
+        *count += 1;
+        let count = *count;
+        let most = self.settings.limits.connections_per_address;
+        if most > 0 && count > most {
+            self.audit("ip_connection_limit", json!({"ip": address.to_string()}));
+            self.close(id, 1008, "Too many connections from this IP");
+        }
+    }
+
+    /// A connection of an address is gone.
+    pub(super) fn release_address(&mut self, address: IpAddr) {
+        if let Some(count) = self.addresses.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                self.addresses.remove(&address);
+            }
+        }
+    }
+
     /// Who is behind a connection, or `AUTH_REQUIRED`.
     pub(super) fn agent(&self, id: u64) -> Result<&Agent, Refusal> {
         let agent = self.peers.get(&id).and_then(Peer::agent);
@@ -97,11 +156,29 @@ impl Hub {
 
     /// The connection behind which an agent is.
     pub(super) fn online(&self, agent_id: &str) -> Option<u64> {
-        let is = |peer: &Peer| peer.agent().is_some_and(|agent| agent.id == agent_id);
-        self.peers
-            .iter()
-            .find(|(_, peer)| is(peer))
-            .map(|(id, _)| *id)
+        self.agents.get(agent_id).copied()
+    }
+
+    /// The connection behind which an agent is, and the agent; `AGENT_NOT_FOUND` when it is not here.
+    pub(super) fn present(&self, agent_id: &str) -> Result<(u64, &Agent), Refusal> {
+        let found = self
+            .online(agent_id)
+            .and_then(|id| Some((id, self.agent(id).ok()?)));
+        found.ok_or_else(|| {
+            let text = format!("@{agent_id} is not here");
+            ("AGENT_NOT_FOUND", text)
+        })
+    }
+
+    /// Everybody who shares a room with a connection, but not itself.
+    pub(super) fn neighbours(&self, id: u64) -> BTreeSet<u64> {
+        let rooms = self.peers.get(&id).map(|peer| &peer.rooms);
+        let rooms = rooms.into_iter().flatten();
+        let mut all: BTreeSet<u64> = rooms
+            .flat_map(|room| self.rooms[*room].members.iter().copied())
+            .collect();
+        all.remove(&id);
+        all
     }
 }
 

@@ -52,7 +52,7 @@ impl Hub {
             position.epoch == channel.epoch
                 && (before_first..=channel.last).contains(&position.offset)
         };
-        let newcomers = channel.last.saturating_sub(u64::from(self.args.replay));
+        let newcomers = channel.last.saturating_sub(u64::from(self.settings.replay));
         Ok(match position {
             Some(position) if reached(&position) => Start {
                 since: position.offset,

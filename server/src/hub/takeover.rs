@@ -1,8 +1,8 @@
 //! One identity, two connections: the newer wins.
 //!
-//! The first time at once. Further times within five minutes the newcomer is held, as long as the older session
-//! gives signs of life, so that two processes with one key don't take turns without bound. A session that is
-//! dead or gone holds up nobody.
+//! On a private server the first time at once, on a public one after a delay, as the protocol has it. Further times
+//! within five minutes the newcomer is held for longer, as long as the older session gives signs of life, so that
+//! two processes with one key don't take turns without bound. A session that is dead or gone holds up nobody.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -48,10 +48,16 @@ pub struct Takeovers(HashMap<String, (u32, Instant)>);
 
 impl Takeovers {
     /// How long a newcomer is held.
-    fn hold(&self, agent_id: &str) -> Option<Duration> {
-        let (count, last) = self.0.get(agent_id)?;
-        let times = 1_u32.checked_shl(count - 1).unwrap_or(u32::MAX);
-        (last.elapsed() < FORGOTTEN).then(|| HOLD.saturating_mul(times).min(LONGEST))
+    fn hold(&self, agent_id: &str, first: bool) -> Option<Duration> {
+        let known = self.0.get(agent_id);
+        let known = known.filter(|(_, last)| last.elapsed() < FORGOTTEN);
+        // Which time this is, among those that are held.
+        let time = known.map_or(0, |(count, _)| *count) + u32::from(first);
+        let doubled = 1_u32.checked_shl(time.checked_sub(1)?);
+        Some(
+            HOLD.saturating_mul(doubled.unwrap_or(u32::MAX))
+                .min(LONGEST),
+        )
     }
 
     fn note(&mut self, agent_id: &str) {
@@ -81,7 +87,7 @@ impl Hub {
         let Some(old) = self.online(&proven.agent_id) else {
             return self.admit(id, proven);
         };
-        let Some(hold) = self.takeovers.hold(&proven.agent_id) else {
+        let Some(hold) = self.takeovers.hold(&proven.agent_id, self.settings.public) else {
             return self.take_over(id, proven);
         };
         // Of several that wait, the newest does.
@@ -94,6 +100,7 @@ impl Hub {
         self.timers.set(hold, due(What::HoldEnds));
         self.outs.push((old, Out::Probe));
         if let Some(peer) = self.peers.get_mut(&id) {
+            self.held += 1;
             peer.stage = Stage::Held(Held {
                 proven,
                 ticket,
@@ -105,11 +112,17 @@ impl Hub {
 
     /// The newcomer comes in, and the older session ends.
     fn take_over(&mut self, id: u64, proven: Proven) -> Result<(), Refusal> {
-        if let Some(old) = self.online(&proven.agent_id) {
-            self.takeovers.note(&proven.agent_id);
+        self.replace(&proven.agent_id);
+        self.admit(id, proven)
+    }
+
+    /// Ends the session of an agent whose next session is about to begin.
+    pub(super) fn replace(&mut self, agent_id: &str) {
+        // Whoever waits to succeed it comes in as it ends, and is replaced in turn.
+        while let Some(old) = self.online(agent_id) {
+            self.takeovers.note(agent_id);
             self.displace(old);
         }
-        self.admit(id, proven)
     }
 
     fn displace(&mut self, old: u64) {
@@ -121,6 +134,9 @@ impl Hub {
 
     /// The connection that is held for an agent.
     fn waiting_for(&self, agent_id: &str) -> Option<u64> {
+        if self.held == 0 {
+            return None;
+        }
         let mut peers = self.peers.iter();
         let found = peers.find(
             |(_, peer)| matches!(&peer.stage, Stage::Held(h) if h.proven.agent_id == agent_id),
@@ -152,7 +168,7 @@ impl Hub {
     }
 
     /// The newcomer was held for long enough.
-    pub(super) fn held(&mut self, due: Due) {
+    pub(super) fn hold_ends(&mut self, due: Due) {
         let peer = self.peers.get(&due.id);
         if peer.is_some_and(|p| matches!(&p.stage, Stage::Held(h) if h.ticket == due.ticket)) {
             self.release(due.id);
@@ -172,10 +188,31 @@ impl Hub {
         };
         match std::mem::replace(&mut peer.stage, Stage::Open) {
             Stage::Held(held) => {
+                self.held -= 1;
                 let entered = self.take_over(id, held.proven);
                 self.answer(id, entered);
             }
             stage => peer.stage = stage,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delay_doubles_with_each_takeover() {
+        let mut takeovers = Takeovers::default();
+        let mut holds = vec![];
+        for _ in 0..6 {
+            let seconds = |first| takeovers.hold("a", first).map(|hold| hold.as_secs());
+            holds.push((seconds(false), seconds(true)));
+            takeovers.note("a");
+        }
+        let private = [None, Some(5), Some(10), Some(20), Some(40), Some(60)];
+        let public = [5, 10, 20, 40, 60, 60].map(Some);
+        assert_eq!(holds, private.into_iter().zip(public).collect::<Vec<_>>());
+        assert_eq!(takeovers.hold("b", false), None);
     }
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use agentchat_protocol::{Identity, auth_text};
-use clap::Parser;
-use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::outbox::{Cut, Queue, outbox};
+use crate::{
+    inbox::From,
+    outbox::{Cut, Queue, outbox},
+    settings::Values,
+};
 
 /// A hub on a folder of its own, and connections to it.
 struct Fixture {
@@ -21,16 +23,13 @@ impl Fixture {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("chat.db")).unwrap();
-        let args = [
-            "agentchat-server",
-            "--rate-limit-ms=0",
-            "--frame-limit=0",
-            "--data-dir",
-        ];
-        let args = args.map(std::ffi::OsString::from).into_iter();
-        let args = Args::parse_from(args.chain([dir.path().into()]));
+        let given = json!({"rate_limit_ms": 0, "frame_limit": 0, "byte_limit": 0,
+            "allowlist_admin_key": "k", "data_dir": dir.path()});
+        let values = Values::resolve(|_| None, |_| None, given.as_object().unwrap()).unwrap();
+        let settings = Settings::read(&values).unwrap();
+        let redactor = Redactor::new(std::iter::empty()).unwrap();
         Self {
-            hub: Hub::new(store, args, Some("k".into())).unwrap(),
+            hub: Hub::new(store, settings, redactor).unwrap(),
             dir,
             share: Arc::new(Semaphore::new(1000)),
         }
@@ -52,7 +51,11 @@ impl Fixture {
         let (outbox, mut queue, cut) = outbox(1_000_000);
         let identity = Identity::generate().unwrap();
         let key = identity.public_key_pem();
-        let open = Command::Open { id, outbox };
+        let from = From {
+            address: [127, 0, 0, 1].into(),
+            user_agent: String::new(),
+        };
+        let open = Command::Open { id, outbox, from };
         self.hub.batch([open].into_iter()).unwrap();
         self.batch(&[
             (

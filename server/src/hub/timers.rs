@@ -4,8 +4,8 @@ use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
 use tokio::time::Instant;
 
-/// What is due, for one connection. A connection that has gone on since is not concerned: the ticket is of one
-/// stage of its handshake.
+/// What is due, for one connection. The ticket says which of its doings is meant: one that is over by then is not
+/// concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Due {
     pub id: u64,
@@ -22,6 +22,18 @@ pub enum What {
     ProbeEnds,
     /// The newcomer was held for long enough.
     HoldEnds,
+    /// The question was not answered.
+    QuestionEnds,
+    /// An agent did not prove its key to another.
+    CheckEnds,
+    /// A claim of the floor has held for long enough.
+    ClaimEnds,
+    /// An agent wants to be told something.
+    Callback,
+    /// Everybody is sent away.
+    Maintenance,
+    /// It is time to look at silent channels and old messages.
+    Look,
 }
 
 /// All that is due, the next first.
@@ -32,7 +44,7 @@ pub struct Timers {
 }
 
 impl Timers {
-    /// A ticket for a stage of a handshake.
+    /// A ticket for something that is to be due.
     pub fn ticket(&mut self) -> u64 {
         self.tickets += 1;
         self.tickets

@@ -7,14 +7,16 @@ fn what_was_stored_is_there_after_reopening() {
     let channel = Channel {
         name: "#a".into(),
         epoch: "e".into(),
-        verified_only: false,
-        last: 0,
+        invite_only: true,
+        ..Channel::default()
     };
     {
         let store = Store::open(&path).unwrap();
         store.create_channel(&channel).unwrap();
         for offset in 1..=3 {
-            store.append("#a", offset, &format!("m{offset}")).unwrap();
+            store
+                .append("#a", offset, 1000, &format!("m{offset}"))
+                .unwrap();
         }
         store.allow("key", "note", 7).unwrap();
     }
@@ -45,21 +47,21 @@ fn a_batch_is_stored_as_a_whole_or_not_at_all() {
     let store = Store::open(&path).unwrap();
     let other = Store::open(&path).unwrap();
     store.begin().unwrap();
-    store.append("#a", 1, "one").unwrap();
+    store.append("#a", 1, 0, "one").unwrap();
     assert_eq!(texts(&other, 0), [""; 0], "seen before the commit");
-    store.append("#a", 2, "two").unwrap();
+    store.append("#a", 2, 0, "two").unwrap();
     store.commit().unwrap();
     assert_eq!(texts(&other, 0), ["one", "two"]);
 
     store.begin().unwrap();
-    store.append("#a", 3, "three").unwrap();
-    store.append("#a", 3, "again").unwrap_err();
-    store.append("#a", 4, "four").unwrap();
+    store.append("#a", 3, 0, "three").unwrap();
+    store.append("#a", 3, 0, "again").unwrap_err();
+    store.append("#a", 4, 0, "four").unwrap();
     assert!(matches!(store.commit(), Err(StoreError::Batch)));
     assert_eq!(texts(&store, 0), ["one", "two"]);
 
     store.begin().unwrap();
-    store.append("#a", 3, "three").unwrap();
+    store.append("#a", 3, 0, "three").unwrap();
     store.commit().unwrap();
     assert_eq!(texts(&other, 2), ["three"]);
 }
@@ -70,7 +72,7 @@ fn reading_is_bounded_in_messages_and_bytes_and_always_goes_on() {
     let store = Store::open(&dir.path().join("chat.db")).unwrap();
     assert_eq!(store.first("#a").unwrap(), None);
     for offset in 3..=6 {
-        store.append("#a", offset, "four").unwrap();
+        store.append("#a", offset, 0, "four").unwrap();
     }
     assert_eq!(store.first("#a").unwrap(), Some(3));
     let read = |after, count, bytes| {
@@ -101,13 +103,129 @@ fn a_file_of_the_first_schema_is_brought_up_to_date() {
             PRIMARY KEY (channel, offset)) WITHOUT ROWID;
         CREATE TABLE allowed (pubkey TEXT PRIMARY KEY, note TEXT NOT NULL);
         INSERT INTO allowed VALUES ('key', 'note');
-        INSERT INTO message VALUES ('#a', 1, 'm1');
+        INSERT INTO message VALUES ('#a', 1, 'm1'), ('#a', 2, '{\"ts\": 77}');
         PRAGMA user_version = 1;";
     Connection::open(&path).unwrap().execute_batch(old).unwrap();
     for _ in 0..2 {
         let store = Store::open(&path).unwrap();
-        assert_eq!(texts(&store, 0), ["m1"]);
+        assert_eq!(texts(&store, 0), ["m1", "{\"ts\": 77}"]);
+        assert_eq!(store.older("#a", 77).unwrap(), Some(1));
         let allowed = store.allowed().unwrap();
         assert_eq!((&*allowed[0].note, allowed[0].approved_at), ("note", 0));
     }
+}
+
+fn channel(store: &Store) -> Channel {
+    store.channels().unwrap().remove(0)
+}
+
+#[test]
+fn what_is_forgotten_is_gone_and_the_order_goes_on_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("chat.db");
+    let store = Store::open(&path).unwrap();
+    let name = "#a".to_owned();
+    store
+        .create_channel(&Channel {
+            name,
+            ..Channel::default()
+        })
+        .unwrap();
+    for offset in 1..=10 {
+        store
+            .append("#a", offset, 100 + i64::try_from(offset).unwrap(), "m")
+            .unwrap();
+    }
+    assert_eq!(store.older("#a", 101).unwrap(), None);
+    assert_eq!(store.older("#a", 104).unwrap(), Some(3));
+    assert_eq!(store.older("#a", 999).unwrap(), Some(10));
+    assert_eq!(store.forget("#a", 5, 2).unwrap(), 2);
+    assert_eq!(store.forget("#a", 5, 100).unwrap(), 3);
+    assert_eq!(store.forget("#a", 5, 100).unwrap(), 0);
+    assert_eq!(
+        (store.first("#a").unwrap(), channel(&store).last),
+        (Some(6), 10)
+    );
+    assert_eq!(store.forget("#a", 10, 100).unwrap(), 5);
+    drop(store);
+    let store = Store::open(&path).unwrap();
+    assert_eq!(
+        (store.first("#a").unwrap(), channel(&store).last),
+        (None, 10)
+    );
+}
+
+#[test]
+fn a_key_is_seen_once_and_the_oldest_are_forgotten_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("chat.db")).unwrap();
+    for (key, now, at) in [("a", 1, 1), ("b", 2, 2), ("a", 9, 1)] {
+        assert_eq!(store.see(key, now).unwrap(), at, "{key}");
+    }
+    assert_eq!(store.forget_seen(1).unwrap(), 1);
+    assert_eq!(store.seen().unwrap(), [("b".to_owned(), 2)]);
+    assert_eq!(store.seen_at("a").unwrap(), None);
+}
+
+#[test]
+fn bans_and_grants_stay_until_they_are_lifted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("chat.db");
+    let ban = |reason: &str| Ban {
+        agent: "a".into(),
+        reason: reason.into(),
+        at: 5,
+    };
+    {
+        let store = Store::open(&path).unwrap();
+        assert!(store.ban(&ban("spam")).unwrap() && !store.ban(&ban("more spam")).unwrap());
+        store.grant("b", true).unwrap();
+        store.grant("b", false).unwrap();
+        store.invite("#a", "b").unwrap();
+    }
+    let store = Store::open(&path).unwrap();
+    assert_eq!(store.bans().unwrap(), [ban("more spam")]);
+    assert_eq!(store.banned("a").unwrap().as_deref(), Some("more spam"));
+    assert_eq!(
+        (store.granted("b").unwrap(), store.granted("c").unwrap()),
+        (Some(false), None)
+    );
+    assert_eq!(
+        store.invitations().unwrap(),
+        [("#a".to_owned(), "b".to_owned())]
+    );
+    assert_eq!(store.listed().unwrap(), [0, 1, 1]);
+    assert!(store.unban("a").unwrap() && !store.unban("a").unwrap());
+}
+
+#[test]
+fn a_backup_is_whole_also_while_the_file_is_in_use_and_overwrites_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, copy) = (dir.path().join("chat.db"), dir.path().join("copy.db"));
+    let store = Store::open(&path).unwrap();
+    store.append("#a", 1, 0, "one").unwrap();
+    store.begin().unwrap();
+    store.append("#a", 2, 0, "not yet").unwrap();
+    back_up(&path, &copy).unwrap();
+    store.commit().unwrap();
+    assert!(matches!(back_up(&path, &copy), Err(StoreError::Exists(_))));
+    assert_eq!(texts(&Store::open(&copy).unwrap(), 0), ["one"]);
+    assert!(back_up(&dir.path().join("absent.db"), &dir.path().join("x")).is_err());
+}
+
+#[test]
+fn damage_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("chat.db");
+    let store = Store::open(&path).unwrap();
+    for offset in 1..=500 {
+        store.append("#a", offset, 0, &"x".repeat(100)).unwrap();
+    }
+    drop(store);
+    check(&path).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let half = bytes.len() / 2;
+    bytes[half..half + 4096].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    assert!(check(&path).is_err());
 }

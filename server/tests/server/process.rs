@@ -49,6 +49,12 @@ impl Server {
         Self::spawn(tempfile::tempdir().unwrap(), args, None)
     }
 
+    /// A public one that makes no announcements.
+    pub fn public(args: &[&str]) -> Self {
+        let public = ["--profile", "public", "--announcements", "false"];
+        Self::plain(&[&public, args].concat())
+    }
+
     fn spawn(dir: tempfile::TempDir, args: Vec<String>, ca_pem: Option<String>) -> Self {
         std::fs::write(dir.path().join("admin.key"), ADMIN_KEY).unwrap();
         let (child, port) = spawn(dir.path(), "127.0.0.1:0", &args);

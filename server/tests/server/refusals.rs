@@ -40,7 +40,7 @@ async fn a_refusal_names_its_reason_and_ends_nothing() {
     );
     assert_eq!(
         code(ada.send("@someone", "x", None).await.map(drop)),
-        "INVALID_MSG"
+        "AGENT_NOT_FOUND"
     );
     ada.create_channel("#a", false, false).await.unwrap();
     assert_eq!(

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{process::Server, raw::Raw};
 
 fn public() -> Server {
-    Server::plain(&["--profile", "public", "--replay", "3"])
+    Server::public(&["--replay", "3"])
 }
 
 /// What comes of a JOIN: the answer, and the messages after it.
@@ -87,7 +87,7 @@ async fn welcome_tells_where_the_channels_stand() {
 
 #[tokio::test]
 async fn history_is_paced_and_never_makes_a_slow_consumer() {
-    let server = Server::plain(&["--profile", "public", "--queue-bytes", "1000000"]);
+    let server = Server::public(&["--queue-bytes", "1000000"]);
     let mut ada = server.raw_approved("ada").await;
     let much = "x".repeat(100 * 1024);
     for n in 1..=60 {

@@ -28,7 +28,7 @@ async fn flood(ada: &mut Raw) {
 
 /// A server with somebody who does not read, and somebody who speaks.
 async fn deaf(args: &[&str]) -> (Server, Raw, Raw) {
-    let server = Server::plain(&[&["--profile", "public"], args].concat());
+    let server = Server::public(args);
     let mut deaf = server.raw().await;
     deaf.visit("deaf").await;
     let ada = server.raw_approved("ada").await;

@@ -9,7 +9,7 @@ use crate::{
     ChatMessage, Event,
     connection::Socket,
     error::refusal,
-    frames::event,
+    frames::events,
     places::{Asked, Join},
     request::{Known, Outcome, Pending, Request, Wants},
     wire::{Incoming, close, ping, put, take},
@@ -204,7 +204,7 @@ impl Session {
                 connection.farewell = Some((format!("{type_}: {why}"), displaced));
             }
             _ => {
-                if let Some(event) = event(type_, frame) {
+                for event in events(type_, frame) {
                     self.events.push(event);
                 }
             }

@@ -1,0 +1,167 @@
+//! Who came and who went, told to those who share a room.
+//!
+//! A single arrival is told at once. When many come at a time, as after a restart, they are told in rounds,
+//! and in a room with many at a time all of them in one frame: the work grows with those who come, not with
+//! their square.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::Hub;
+use crate::frame::make;
+
+/// Names that one announcement or frame gives; of more it gives the number.
+const NAMED: usize = 200;
+
+/// A connection that came or went.
+pub struct Notice {
+    /// Connection.
+    pub id: u64,
+    /// Agent, with `@`.
+    pub at: String,
+    pub name: String,
+    pub verified: bool,
+    /// Whether it came; else it went.
+    pub came: bool,
+    pub rooms: Vec<usize>,
+}
+
+/// What is still to be told.
+#[derive(Default)]
+pub struct Notices {
+    queue: Vec<Notice>,
+    told: Option<Instant>,
+}
+
+impl Notices {
+    pub fn push(&mut self, notice: Notice) {
+        self.queue.push(notice);
+    }
+
+    /// Nobody was told yet that a connection came into a room; nobody is to be. False when they were told.
+    pub fn withdraw(&mut self, id: u64, room: usize) -> bool {
+        let mut came = self.queue.iter_mut().filter(|n| n.came && n.id == id);
+        let rooms = came.next().map(|notice| &mut notice.rooms);
+        let Some(rooms) = rooms else {
+            return false;
+        };
+        let before = rooms.len();
+        rooms.retain(|r| *r != room);
+        rooms.len() < before
+    }
+
+    /// Nobody was told yet that a connection came; nobody is to be.
+    pub fn cancel(&mut self, id: u64) -> bool {
+        let before = self.queue.len();
+        self.queue.retain(|n| !(n.came && n.id == id));
+        self.queue.len() < before
+    }
+
+    pub fn clear(&mut self) {
+        self.queue.clear();
+    }
+
+    /// When the next round is due.
+    pub fn due(&self, pause: std::time::Duration) -> Option<Instant> {
+        let waiting = !self.queue.is_empty();
+        waiting.then(|| self.told.map_or_else(Instant::now, |told| told + pause))
+    }
+}
+
+impl Hub {
+    /// Tells what is due to be told.
+    pub(super) fn tell_notices(&mut self) {
+        let due = self.notices.due(self.settings.limits.notice);
+        if due.is_none_or(|due| due > Instant::now()) {
+            return;
+        }
+        self.notices.told = Some(Instant::now());
+        let queue = std::mem::take(&mut self.notices.queue);
+        let rooms: HashSet<usize> = queue.iter().flat_map(|n| n.rooms.iter().copied()).collect();
+        let most = self.settings.limits.notices;
+        for room in rooms {
+            let here: Vec<_> = queue.iter().filter(|n| n.rooms.contains(&room)).collect();
+            if here.len() <= most {
+                for notice in here {
+                    self.tell_notice(room, notice);
+                }
+            } else {
+                let frame = many(&self.rooms[room].channel.name, &here);
+                self.publish(room, &frame, None);
+            }
+        }
+        self.announce(&queue);
+    }
+
+    fn tell_notice(&mut self, room: usize, notice: &Notice) {
+        let channel = &self.rooms[room].channel.name;
+        let frame = if notice.came {
+            make(
+                "AGENT_JOINED",
+                json!({"channel": channel, "agent": notice.at, "name": notice.name,
+                    "verified": notice.verified}),
+            )
+        } else {
+            make(
+                "AGENT_LEFT",
+                json!({"channel": channel, "agent": notice.at}),
+            )
+        };
+        self.publish(room, &frame, Some(notice.id));
+    }
+
+    /// Says in `#general` who came online and who went offline.
+    fn announce(&mut self, queue: &[Notice]) {
+        if !self.settings.announcements {
+            return;
+        }
+        let Ok(room) = self.room("#general") else {
+            return;
+        };
+        for (came, what) in [(false, "went offline"), (true, "came online")] {
+            let names: Vec<_> = queue.iter().filter(|n| n.came == came).collect();
+            if !names.is_empty() {
+                self.announce_in(room, &format!("{} {what}", list(&names)));
+            }
+        }
+    }
+
+    /// The server says something in a room.
+    pub(super) fn announce_in(&mut self, room: usize, content: &str) {
+        let to = self.rooms[room].channel.name.as_str();
+        let message =
+            json!({"from": "@server", "from_name": "Server", "to": to, "content": content});
+        if let Err((_, why)) = self.post(room, message) {
+            tracing::warn!(why, "an announcement was not stored");
+        }
+    }
+}
+
+/// `ada (@1), sam (@2) and 7 others`.
+fn list(notices: &[&Notice]) -> String {
+    let named = notices.iter().take(NAMED.min(20));
+    let named: Vec<_> = named.map(|n| format!("{} ({})", n.name, n.at)).collect();
+    match notices.len() - named.len() {
+        0 => named.join(", "),
+        others => format!("{} and {others} others", named.join(", ")),
+    }
+}
+
+/// What became of those who came and went at one time.
+fn many(channel: &str, notices: &[&Notice]) -> Value {
+    let came = notices.iter().filter(|n| n.came);
+    let went = notices.iter().filter(|n| !n.came);
+    let count = |all: usize| all.saturating_sub(NAMED);
+    let more = count(came.clone().count()) + count(went.clone().count());
+    let came: Vec<_> = came
+        .take(NAMED)
+        .map(|n| json!({"id": n.at, "name": n.name, "verified": n.verified}))
+        .collect();
+    let went: Vec<_> = went.take(NAMED).map(|n| n.at.as_str()).collect();
+    make(
+        "AGENTS_CHANGED",
+        json!({"channel": channel, "left": went, "joined": came, "more": more}),
+    )
+}

@@ -1,0 +1,74 @@
+//! Ids and nonces.
+
+use ring::rand::SecureRandom;
+
+use super::Hub;
+use crate::frame::{Refusal, invalid, now_ms};
+
+/// Digits of base 36.
+const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+
+impl Hub {
+    /// `count` random bytes in hexadecimal.
+    pub(super) fn random_hex(&self, count: usize) -> Result<String, Refusal> {
+        Ok(self
+            .random(count)?
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect())
+    }
+
+    /// `count` random characters of a-z and 0-9.
+    pub(super) fn random_base36(&self, count: usize) -> Result<String, Refusal> {
+        let mut text = String::with_capacity(count);
+        while text.len() < count {
+            // Seven times 36: each character is as likely as the others.
+            let fair = self.random(count)?.into_iter().filter(|byte| *byte < 252);
+            let digits = fair.map(|byte| char::from(DIGITS[usize::from(byte % 36)]));
+            text.extend(digits.take(count - text.len()));
+        }
+        Ok(text)
+    }
+
+    /// An id with a prefix, such as `chal_`: the time in base 36, and 8 random hexadecimal digits.
+    pub(super) fn stamped(&self, prefix: &str) -> Result<String, Refusal> {
+        let stamp = base36(now_ms().unsigned_abs());
+        Ok(format!("{prefix}_{stamp}_{}", self.random_hex(4)?))
+    }
+
+    fn random(&self, count: usize) -> Result<Vec<u8>, Refusal> {
+        let mut bytes = vec![0; count];
+        let failed = |_| invalid("the server has no random numbers; try again");
+        self.random.fill(&mut bytes).map_err(failed)?;
+        Ok(bytes)
+    }
+}
+
+fn base36(mut number: u64) -> String {
+    let mut digits = vec![];
+    loop {
+        let digit = usize::try_from(number % 36).unwrap_or_default();
+        digits.push(char::from(DIGITS[digit]));
+        number /= 36;
+        if number == 0 {
+            return digits.into_iter().rev().collect();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_javascript_writes_them() {
+        for (number, text) in [
+            (0, "0"),
+            (35, "z"),
+            (36, "10"),
+            (1_700_000_000_000, "loyw3v28"),
+        ] {
+            assert_eq!(base36(number), text);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! How the server is: for people, for monitoring, for its operator.
+
+use std::{fmt::Write, time::Instant};
+
+use serde_json::{Value, json};
+
+use super::{
+    Hub,
+    admin::same,
+    peer::{Agent, Peer},
+};
+use crate::frame::now_ms;
+
+/// When the hub began.
+pub struct Began {
+    at: Instant,
+    ms: i64,
+}
+
+impl Began {
+    pub fn now() -> Self {
+        Self {
+            at: Instant::now(),
+            ms: now_ms(),
+        }
+    }
+}
+
+/// What has happened since the start.
+#[derive(Default)]
+pub struct Counts {
+    pub frames: u64,
+    pub refusals: u64,
+    pub messages: u64,
+    pub direct: u64,
+    pub chunks: u64,
+    pub deliveries: u64,
+    pub slow: u64,
+    pub too_fast: u64,
+    pub wrong_keys: u64,
+    pub batches: u64,
+    pub failed_batches: u64,
+}
+
+impl Hub {
+    fn identified(&self) -> impl Iterator<Item = &Agent> {
+        self.peers.values().filter_map(Peer::agent)
+    }
+
+    /// The answer to `GET /health`. That there is one says that the hub works.
+    pub(super) fn health(&self) -> Value {
+        let connected = self.identified().count();
+        let keyed = self.identified().filter(|agent| agent.pubkey.is_some());
+        let open = self.rooms.iter().filter(|room| !room.channel.invite_only);
+        json!({
+            "status": "healthy",
+            "server": self.settings.name,
+            "version": env!("CARGO_PKG_VERSION"),
+            "uptime_seconds": self.began.at.elapsed().as_secs(),
+            "started_at": iso(self.began.ms),
+            "agents": {"connected": connected, "with_identity": keyed.count()},
+            "channels": {"total": self.rooms.len(), "public": open.count()},
+            "proposals": {"total": 0, "byStatus": {}, "agents": 0},
+            "timestamp": iso(now_ms()),
+        })
+    }
+
+    /// The answer to `GET /metrics`, in the text format of Prometheus.
+    pub(super) fn metrics(&self) -> String {
+        let counts = &self.counts;
+        let waiting: usize = self.peers.values().map(|peer| peer.outbox.waiting()).sum();
+        let gauge = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let rows = [
+            ("uptime_seconds", "gauge", self.began.at.elapsed().as_secs()),
+            ("connections", "gauge", gauge(self.peers.len())),
+            ("agents", "gauge", gauge(self.agents.len())),
+            ("channels", "gauge", gauge(self.rooms.len())),
+            ("queued_bytes", "gauge", gauge(waiting)),
+            ("frames_total", "counter", counts.frames),
+            ("refusals_total", "counter", counts.refusals),
+            ("messages_total", "counter", counts.messages),
+            ("direct_messages_total", "counter", counts.direct),
+            ("file_chunks_total", "counter", counts.chunks),
+            ("deliveries_total", "counter", counts.deliveries),
+            ("slow_consumers_total", "counter", counts.slow),
+            ("rate_limit_closes_total", "counter", counts.too_fast),
+            ("wrong_admin_keys_total", "counter", counts.wrong_keys),
+            ("batches_total", "counter", counts.batches),
+            ("failed_batches_total", "counter", counts.failed_batches),
+        ];
+        let mut text = String::new();
+        for (name, kind, value) in rows {
+            let row = format_args!("# TYPE agentchat_{name} {kind}\nagentchat_{name} {value}\n");
+            if text.write_fmt(row).is_err() {
+                break;
+            }
+        }
+        text
+    }
+
+    /// The answer to `GET /api/connections`; none without the right key.
+    pub(super) fn connections(&self, key: Option<&str>) -> Option<Value> {
+        if !same(key?, self.settings.keys.admin.as_deref()?) {
+            return None;
+        }
+        let entry = |peer: &Peer| {
+            let agent = peer.agent()?;
+            Some(
+                json!({"agent_id": agent.id, "ip": peer.from.address.to_string(),
+                "connected_at": peer.since, "user_agent": peer.from.user_agent}),
+            )
+        };
+        let connections: Vec<_> = self.peers.values().filter_map(entry).collect();
+        let count = connections.len();
+        Some(json!({"connections": connections, "count": count}))
+    }
+}
+
+/// A time as JavaScript writes it.
+pub fn iso(ms: i64) -> Option<String> {
+    let time = jiff::Timestamp::from_millisecond(ms).ok()?;
+    Some(format!("{time:.3}"))
+}
