@@ -9,6 +9,7 @@
 mod court;
 mod effect;
 pub mod elo;
+pub mod files;
 mod frame;
 mod hook;
 mod host;

@@ -55,9 +55,11 @@ impl<'a> Fields<'a> {
         Ok(Some(text.to_owned()))
     }
 
-    /// A number that may be missing.
+    /// A number that may be missing; what JavaScript takes for false is missing, but for 0.
     pub fn number(&self, key: &str) -> Result<Option<f64>, Refusal> {
-        let Some(value) = self.given(key) else {
+        let zero = Value::Number(0.0);
+        let given = self.object.get(key);
+        let Some(value) = given.filter(|v| v.is_truthy() || **v == zero) else {
             return Ok(None);
         };
         let number = value.as_number().filter(|n| n.is_finite());

@@ -57,7 +57,7 @@ fn whatever_is_wrong_in_a_frame_is_an_invalid_message() {
 #[test]
 fn unused_fields_may_be_null_and_unknown_ones_are_ignored() {
     let right = [
-        r#"{"type":"PROPOSAL","to":"@b","task":"t","sig":1,"amount":null,"currency":null,"elo_stake":null,"x":{}}"#,
+        r#"{"type":"PROPOSAL","to":"@b","task":"t","sig":1,"amount":"","currency":null,"elo_stake":null,"x":{}}"#,
         r#"{"type":"PROPOSAL","to":"@b","task":"\ud83d","sig":"x","expires":0,"payment_code":""}"#,
         r#"{"type":"ACCEPT","proposal_id":"p","sig":"x","payment_code":null,"elo_stake":0}"#,
         r#"{"type":"REJECT","proposal_id":"p","sig":"x","reason":null}"#,

@@ -4,6 +4,7 @@ mod bounds;
 mod court;
 mod deals;
 mod disputes;
+mod noise;
 mod random;
 mod skills;
 mod stakes;

@@ -41,6 +41,11 @@ impl Object {
         }
     }
 
+    /// Adds a key that is not there yet, without looking: for objects with many keys.
+    pub fn push(&mut self, key: &str, value: impl Into<Value>) {
+        self.fields.push((key.into(), value.into()));
+    }
+
     /// The same with one more field, at the end.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
