@@ -179,11 +179,7 @@ impl State {
             Status::Accepted => proposal.expires.unwrap_or(idle),
             _ => proposal.expires.unwrap_or(idle).min(idle),
         };
-        let kept = end.max(last).saturating_add(self.limits.kept);
-        match dispute {
-            Some(dispute) if dispute.is_open() => kept.max(dispute.until.saturating_add(1)),
-            _ => kept,
-        }
+        end.max(last).saturating_add(self.limits.kept.max(1))
     }
 
     /// When time brings about the next thing.

@@ -1,7 +1,5 @@
 //! The verdict, and what follows from it: ratings change, the proposal is closed, stakes are given back.
 
-use std::collections::BTreeSet;
-
 use agentchat_protocol::json::{Object, Value};
 
 use super::panel::ARBITER_STAKE;
@@ -96,14 +94,11 @@ impl Market {
         changes
     }
 
-    /// Tells parties and everybody who was on the panel, once each.
+    /// Tells the parties and everybody who was on the panel.
     fn tell_judged(&mut self, dispute: &Dispute, frame: &str) {
-        let mut told = BTreeSet::new();
         let arbiters = dispute.panel.iter().map(|slot| slot.agent.as_str());
         for agent in dispute.parties().into_iter().chain(arbiters) {
-            if told.insert(agent) {
-                self.state.send(agent, frame);
-            }
+            self.state.send(agent, frame);
         }
     }
 }

@@ -16,17 +16,6 @@ use crate::{
     request::{Query, Register},
 };
 
-/// What the server says in a row; skills can't.
-const OURS: [&str; 7] = [
-    "agent_id",
-    "registered_at",
-    "agent_rating",
-    "agent_transactions",
-    "skill_rating",
-    "skill_transactions",
-    "skill_updated",
-];
-
 impl Market {
     pub(super) fn register(
         &mut self,
@@ -96,14 +85,11 @@ impl Market {
 
     fn row(&self, registration: &Registration, skill: &Object) -> Object {
         let standing = self.state.standing(&registration.agent);
-        let mut row = Object::new();
-        for (key, value) in skill.iter() {
-            if !OURS.contains(&key.as_str()) {
-                row.set(key.as_str(), value.clone());
-            }
-        }
         let transactions = i64::try_from(standing.transactions).unwrap_or(i64::MAX);
-        row.with("agent_id", &registration.agent)
+        // Whatever a skill says of these is overwritten.
+        skill
+            .clone()
+            .with("agent_id", &registration.agent)
             .with("registered_at", registration.registered_at)
             .with("agent_rating", standing.rating)
             .with("agent_transactions", transactions)

@@ -276,6 +276,53 @@ fn who_has_no_standing_does_not_judge() {
 }
 
 #[test]
+fn nobody_judges_their_own_dispute() {
+    let mut court = Court::new(2);
+    for party in [0, 1] {
+        court.world.rate(party, 1300, 50);
+    }
+    court.intent(0).unwrap();
+    assert_eq!(
+        types(&court.reveal(0, NONCE).unwrap())[0],
+        "DISPUTE_FALLBACK"
+    );
+}
+
+#[test]
+fn votes_and_evidence_count_no_more_when_time_is_over_also_before_the_tick() {
+    let mut court = Court::new(3);
+    let panel = court.deliberation();
+    court.vote(panel[0], "disputant").unwrap();
+    court.world.now += 60 * MINUTE;
+    assert_eq!(
+        code(court.vote(panel[1], "disputant")),
+        "DISPUTE_NOT_ARBITER"
+    );
+    let effects = court.world.pass(0);
+    assert_eq!(frames(&effects, &court.world.id(0))[0]["verdict"], "mutual");
+
+    let mut court = Court::new(3);
+    for arbiter in court.panel() {
+        court.judge(arbiter).unwrap();
+    }
+    court.world.now += 60 * MINUTE;
+    assert_eq!(code(court.testify(0, "[]", "")), "DISPUTE_DEADLINE_PASSED");
+}
+
+#[test]
+fn after_a_dispute_without_a_verdict_the_parties_have_a_day() {
+    let mut court = Court::new(0);
+    court.proposal = court.world.propose(0, 1, json!({"expires": 60})).unwrap();
+    let proposal = court.proposal.clone();
+    court.world.accept(1, &proposal, 0).unwrap();
+    court.world.pass(24 * 60 * MINUTE);
+    court.intent(0).unwrap();
+    court.world.pass(10 * MINUTE);
+    court.world.pass(24 * 60 * MINUTE - 1);
+    court.world.contest(0, &proposal).unwrap();
+}
+
+#[test]
 fn nobody_sits_on_more_than_three_panels() {
     let mut court = Court::new(3);
     for _ in 0..3 {
@@ -407,6 +454,11 @@ fn evidence_is_given_once_within_its_bounds_and_shown_to_arbiters_alone() {
     );
     assert_eq!(
         code(court.testify(0, "[]", &"x".repeat(2001))),
+        "DISPUTE_DEADLINE_PASSED"
+    );
+    let grows = format!("{}s3cret", "x".repeat(1986));
+    assert_eq!(
+        code(court.testify(0, "[]", &grows)),
         "DISPUTE_DEADLINE_PASSED"
     );
     let item = r#"[{"label":"claim","kind":"other","value":"data"}]"#;
