@@ -238,6 +238,17 @@ fn a_proposal_expires_and_is_forgotten_a_day_later() {
 }
 
 #[test]
+fn what_is_over_is_forgotten_also_when_its_end_is_far_away() {
+    let mut world = World::new(2);
+    let id = world.propose(0, 1, json!({"expires": 1e9})).unwrap();
+    world.reject(1, &id).unwrap();
+    world.pass(91 * 24 * HOUR - 1);
+    assert_eq!(world.market.summary().total, 1);
+    world.pass(1);
+    assert_eq!(world.market.summary().total, 0);
+}
+
+#[test]
 fn what_was_accepted_can_be_completed_after_its_end() {
     let mut world = World::new(2);
     let id = world.propose(0, 1, json!({"expires": 120})).unwrap();
