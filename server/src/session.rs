@@ -17,14 +17,14 @@ use tokio::{
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async_with_config,
     tungstenite::{
-        Message, Utf8Bytes,
+        self, Message, Utf8Bytes,
         handshake::server::{ErrorResponse, Request, Response},
         protocol::WebSocketConfig,
     },
 };
 
 use self::{
-    farewell::{End, farewell},
+    farewell::{End, TOO_LARGE, farewell},
     signs::Signs,
 };
 use crate::{
@@ -139,6 +139,10 @@ async fn read<S: AsyncRead + AsyncWrite + Unpin>(
                 continue;
             }
             Ok(_) => continue,
+            Err(tungstenite::Error::Capacity(error)) => {
+                tracing::debug!(id, %error, "a frame is too large");
+                return End::Close(TOO_LARGE, "Max payload size exceeded");
+            }
             Err(error) => {
                 tracing::debug!(id, %error, "the connection broke");
                 return End::Answer;

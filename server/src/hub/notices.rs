@@ -4,7 +4,7 @@
 //! and in a room with many at a time all of them in one frame: the work grows with those who come, not with
 //! their square.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -12,8 +12,10 @@ use tokio::time::Instant;
 use super::Hub;
 use crate::frame::make;
 
-/// Names that one announcement or frame gives; of more it gives the number.
-const NAMED: usize = 200;
+/// Agents that one frame tells of.
+const TOLD: usize = 200;
+/// Names that one announcement gives; of more it gives the number.
+const NAMED: usize = 20;
 
 /// A connection that came or went.
 pub struct Notice {
@@ -79,7 +81,7 @@ impl Hub {
         }
         self.notices.told = Some(Instant::now());
         let queue = std::mem::take(&mut self.notices.queue);
-        let rooms: HashSet<usize> = queue.iter().flat_map(|n| n.rooms.iter().copied()).collect();
+        let rooms: BTreeSet<usize> = queue.iter().flat_map(|n| n.rooms.iter().copied()).collect();
         let most = self.settings.limits.notices;
         for room in rooms {
             let here: Vec<_> = queue.iter().filter(|n| n.rooms.contains(&room)).collect();
@@ -88,8 +90,10 @@ impl Hub {
                     self.tell_notice(room, notice);
                 }
             } else {
-                let frame = many(&self.rooms[room].channel.name, &here);
-                self.publish(room, &frame, None);
+                for some in here.chunks(TOLD) {
+                    let frame = many(&self.rooms[room].channel.name, some);
+                    self.publish(room, &frame, None);
+                }
             }
         }
         self.announce(&queue);
@@ -141,7 +145,7 @@ impl Hub {
 
 /// `ada (@1), sam (@2) and 7 others`.
 fn list(notices: &[&Notice]) -> String {
-    let named = notices.iter().take(NAMED.min(20));
+    let named = notices.iter().take(NAMED);
     let named: Vec<_> = named.map(|n| format!("{} ({})", n.name, n.at)).collect();
     match notices.len() - named.len() {
         0 => named.join(", "),
@@ -149,19 +153,16 @@ fn list(notices: &[&Notice]) -> String {
     }
 }
 
-/// What became of those who came and went at one time.
+/// What became of some who came and went at one time.
 fn many(channel: &str, notices: &[&Notice]) -> Value {
     let came = notices.iter().filter(|n| n.came);
-    let went = notices.iter().filter(|n| !n.came);
-    let count = |all: usize| all.saturating_sub(NAMED);
-    let more = count(came.clone().count()) + count(went.clone().count());
     let came: Vec<_> = came
-        .take(NAMED)
         .map(|n| json!({"id": n.at, "name": n.name, "verified": n.verified}))
         .collect();
-    let went: Vec<_> = went.take(NAMED).map(|n| n.at.as_str()).collect();
+    let went = notices.iter().filter(|n| !n.came);
+    let went: Vec<_> = went.map(|n| n.at.as_str()).collect();
     make(
         "AGENTS_CHANGED",
-        json!({"channel": channel, "left": went, "joined": came, "more": more}),
+        json!({"channel": channel, "left": went, "joined": came}),
     )
 }

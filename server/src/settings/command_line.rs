@@ -77,6 +77,8 @@ fn program() -> Command {
             .action(ArgAction::Set)
             .allow_negative_numbers(true)
             .global(true)
+            // As with most programs, the last of several counts.
+            .overrides_with(setting.flag)
             .help(help);
         program.arg(match setting.flag {
             "port" => arg.short('p'),

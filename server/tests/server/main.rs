@@ -6,9 +6,18 @@
 )]
 
 mod allowlist;
+mod arrival;
+mod arrivals;
 mod away;
+mod callbacks;
+mod captcha;
+mod channels;
+mod checks;
+mod direct;
 mod exchange;
+mod floor;
 mod health;
+mod moderation;
 mod process;
 mod proxy;
 mod raw;
@@ -16,6 +25,7 @@ mod refusals;
 mod resume;
 mod slow;
 mod takeover;
+mod talk;
 
 use std::time::Duration;
 

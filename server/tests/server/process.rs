@@ -55,6 +55,12 @@ impl Server {
         Self::plain(&[&public, args].concat())
     }
 
+    /// A public one as the protocol has it, without an operator, who would have an allowlist.
+    pub fn protocol(args: &[&str]) -> Self {
+        let public = ["--profile", "public", "--admin-key-file", ""];
+        Self::plain(&[&public, args].concat())
+    }
+
     fn spawn(dir: tempfile::TempDir, args: Vec<String>, ca_pem: Option<String>) -> Self {
         std::fs::write(dir.path().join("admin.key"), ADMIN_KEY).unwrap();
         let (child, port) = spawn(dir.path(), "127.0.0.1:0", &args);
@@ -156,6 +162,21 @@ impl Server {
     /// A bare WebSocket; the server must be a plain one.
     pub async fn raw(&self) -> Raw {
         Raw::connect(self.port()).await
+    }
+
+    /// A bare WebSocket of somebody who has come in without a key.
+    pub async fn visitor(&self, name: &str) -> Raw {
+        let mut raw = self.raw().await;
+        raw.visit(name).await;
+        raw
+    }
+
+    /// A bare WebSocket behind which a key is proven that nobody approved; and the agent, with `@`.
+    pub async fn keyed(&self, name: &str) -> (Raw, String) {
+        let identity = Identity::generate().unwrap();
+        let mut raw = self.raw().await;
+        raw.enter(name, &identity).await;
+        (raw, format!("@{}", identity.agent_id()))
     }
 
     /// A bare WebSocket behind which an approved key is proven.

@@ -19,7 +19,12 @@ impl Raw {
     }
 
     pub async fn tell(&mut self, frame: Value) {
-        let frame = Message::text(frame.to_string());
+        self.tell_text(&frame.to_string()).await;
+    }
+
+    /// Sends something that may be no frame.
+    pub async fn tell_text(&mut self, text: &str) {
+        let frame = Message::text(text);
         let sent = timeout(DEADLINE, self.0.send(frame)).await;
         sent.expect("the server takes nothing").unwrap();
     }
@@ -54,6 +59,28 @@ impl Raw {
         }
     }
 
+    /// All frames up to one, which is among them.
+    pub async fn hear_until(&mut self, last: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let mut frames = vec![];
+        loop {
+            let frame = self.next().await.unwrap();
+            let over = last(&frame);
+            frames.push(frame);
+            if over {
+                return frames;
+            }
+        }
+    }
+
+    /// Says something that is refused: the error's code.
+    pub async fn refused(&mut self, frame: Value) -> String {
+        self.tell(frame).await;
+        self.hear("ERROR").await["code"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
     /// All frames up to the answer to a PING, which is not among them.
     pub async fn rest(&mut self) -> Vec<Value> {
         self.tell(json!({"type": "PING"})).await;
@@ -75,10 +102,16 @@ impl Raw {
         }
     }
 
-    /// Says who it is, without a key.
-    pub async fn visit(&mut self, name: &str) {
+    /// Says who it is, without a key; gives the greeting.
+    pub async fn visit(&mut self, name: &str) -> Value {
         self.tell(json!({"type": "IDENTIFY", "name": name})).await;
-        self.hear("WELCOME").await;
+        self.hear("WELCOME").await
+    }
+
+    /// Proves a key, and comes in; gives the greeting.
+    pub async fn enter(&mut self, name: &str, identity: &Identity) -> Value {
+        self.prove(name, identity).await;
+        self.hear("WELCOME").await
     }
 
     /// Answers the challenge; what the server makes of it is still to be heard.

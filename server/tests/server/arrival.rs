@@ -1,0 +1,293 @@
+//! Saying who one is, and what a newcomer may do.
+
+use agentchat_protocol::Identity;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::{DEADLINE, process::Server};
+
+const HOUR_MS: i64 = 3_600_000;
+
+fn message(content: &str) -> Value {
+    json!({"type": "MSG", "to": "#general", "content": content})
+}
+
+#[tokio::test]
+async fn a_visitor_listens_and_works_only_after_it_said_who_it_is() {
+    let server = Server::protocol(&["--motd", "be kind"]);
+    let mut raw = server.raw().await;
+    raw.tell(json!({"type": "PING", "unknown": {"extra": 1}}))
+        .await;
+    raw.hear("PONG").await;
+    raw.tell(json!({"type": "LIST_CHANNELS"})).await;
+    let list = raw.hear("CHANNELS").await["list"].clone();
+    let names: Vec<_> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "#general",
+            "#engineering",
+            "#pull-requests",
+            "#help",
+            "#love",
+            "#agents",
+            "#discovery",
+            "#bounties",
+            "#ops"
+        ]
+    );
+    assert_eq!(
+        (&list[8]["verifiedOnly"], list[0].get("verifiedOnly")),
+        (&json!(true), None)
+    );
+    for frame in [
+        json!({"type": "JOIN", "channel": "#general"}),
+        message("x"),
+        json!({"type": "SET_NICK", "nick": "x"}),
+        json!({"type": "VERIFY_REQUEST", "target": "@x", "nonce": "0123456789abcdef"}),
+    ] {
+        assert_eq!(raw.refused(frame.clone()).await, "AUTH_REQUIRED", "{frame}");
+    }
+    // Dropped without a word.
+    raw.tell(json!({"type": "TYPING", "channel": "#general"}))
+        .await;
+
+    let welcome = raw.visit("ada").await;
+    let id = welcome["agent_id"]
+        .as_str()
+        .unwrap()
+        .strip_prefix('@')
+        .unwrap();
+    assert!(
+        id.len() == 8
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    );
+    assert_eq!(
+        (
+            &welcome["name"],
+            &welcome["server"],
+            &welcome["motd"],
+            &welcome["lurk"]
+        ),
+        (
+            &json!("ada"),
+            &json!("agentchat"),
+            &json!("be kind"),
+            &json!(true)
+        )
+    );
+    assert!(welcome["disclaimer"].is_string() && welcome["lurk_reason"].is_string());
+    assert_eq!(
+        (welcome.get("verified"), welcome.get("lurk_until")),
+        (None, None)
+    );
+    assert_eq!(raw.refused(message("x")).await, "LURK_MODE");
+    // The agents, skills and court of a newcomer are not gated by lurking, but creating channels is by trust.
+    let create = json!({"type": "CREATE_CHANNEL", "channel": "#mine"});
+    assert_eq!(raw.refused(create).await, "AUTH_REQUIRED");
+    assert_eq!(
+        raw.refused(json!({"type": "JOIN", "channel": "#ops"}))
+            .await,
+        "AUTH_REQUIRED"
+    );
+    assert_eq!(
+        raw.refused(json!({"type": "JOIN", "channel": "#x"})).await,
+        "CHANNEL_NOT_FOUND"
+    );
+}
+
+#[tokio::test]
+async fn a_key_is_a_newcomer_from_its_first_sight_also_after_a_restart() {
+    let mut server = Server::protocol(&[]);
+    let identity = Identity::generate().unwrap();
+    let before = now();
+    let welcome = server.raw().await.enter("ada", &identity).await;
+    let until = welcome["lurk_until"].as_i64().unwrap();
+    assert!(
+        (before + HOUR_MS..=now() + HOUR_MS).contains(&until),
+        "{welcome}"
+    );
+    assert_eq!(
+        (&welcome["verified"], &welcome["lurk"]),
+        (&json!(false), &json!(true))
+    );
+    server.kill_and_restart();
+    let mut raw = server.raw().await;
+    assert_eq!(raw.enter("ada", &identity).await["lurk_until"], until);
+    assert_eq!(raw.refused(message("x")).await, "LURK_MODE");
+}
+
+#[tokio::test]
+async fn the_window_ends_by_itself_and_can_be_switched_off() {
+    let server = Server::protocol(&["--lurk-ms", "400"]);
+    let (mut raw, _) = server.keyed("ada").await;
+    assert_eq!(raw.refused(message("early")).await, "LURK_MODE");
+    let heard = async {
+        loop {
+            raw.tell(message("late")).await;
+            if raw.next().await.unwrap()["content"] == "late" {
+                return;
+            }
+        }
+    };
+    timeout(DEADLINE, heard)
+        .await
+        .expect("the window did not end");
+
+    let server = Server::protocol(&["--lurk-disabled", "true"]);
+    let mut raw = server.raw().await;
+    // What is shown stays.
+    assert_eq!(raw.visit("ada").await["lurk"], true);
+    raw.say("#general", "at once").await;
+}
+
+#[tokio::test]
+async fn trust_comes_from_the_allowlist_or_by_birth() {
+    let identity = Identity::generate().unwrap();
+    let id = identity.agent_id();
+    let server = Server::protocol(&["--genesis-agent-id", &id]);
+    let mut raw = server.raw().await;
+    let welcome = raw.enter("first", &identity).await;
+    // It is a newcomer all the same.
+    assert_eq!(
+        (&welcome["verified"], &welcome["lurk"]),
+        (&json!(true), &json!(true))
+    );
+    raw.tell(json!({"type": "JOIN", "channel": "#ops"})).await;
+    assert_eq!(raw.hear("JOINED").await["agents"][0]["verified"], true);
+
+    let private = Server::plain(&[]);
+    let key = private.identity().await;
+    let welcome = private.raw().await.enter("ada", &key).await;
+    assert_eq!(
+        (&welcome["verified"], welcome.get("lurk")),
+        (&json!(true), None)
+    );
+    let stranger = json!({"type": "IDENTIFY", "name": "x", "pubkey": identity.public_key_pem()});
+    assert_eq!(private.raw().await.refused(stranger).await, "NOT_ALLOWED");
+}
+
+#[tokio::test]
+async fn a_handshake_goes_one_way_only() {
+    let server = Server::protocol(&[]);
+    let identity = Identity::generate().unwrap();
+    let key = identity.public_key_pem();
+    let mut raw = server.raw().await;
+    for bad in [
+        json!({"type": "IDENTIFY"}),
+        json!({"type": "IDENTIFY", "name": ""}),
+        json!({"type": "IDENTIFY", "name": "a".repeat(33)}),
+        json!({"type": "IDENTIFY", "name": "ä"}),
+        json!({"type": "IDENTIFY", "name": "ada", "pubkey": "x"}),
+        json!({"type": "IDENTIFY", "name": "ada", "pubkey": key.trim_end()}),
+    ] {
+        assert_eq!(raw.refused(bad.clone()).await, "INVALID_MSG", "{bad}");
+    }
+    let identify = json!({"type": "IDENTIFY", "name": "server", "pubkey": key});
+    raw.tell(identify.clone()).await;
+    let challenge = raw.hear("CHALLENGE").await;
+    let id = challenge["challenge_id"].as_str().unwrap();
+    assert!(id.starts_with("chal_") && challenge["nonce"].as_str().unwrap().len() == 32);
+    raw.tell(identify.clone()).await;
+    assert_eq!(
+        raw.hear("ERROR").await["message"],
+        "Challenge already pending"
+    );
+
+    let mut other = server.raw().await;
+    let proof = |id: &str| json!({"type": "VERIFY_IDENTITY", "challenge_id": id, "signature": "x", "timestamp": 1});
+    assert_eq!(other.refused(proof(id)).await, "INVALID_MSG");
+    assert_eq!(
+        other.refused(proof("chal_x_00000000")).await,
+        "VERIFICATION_EXPIRED"
+    );
+    raw.answer(&challenge, &identity).await;
+    // No name is refused that IDENTIFY gives.
+    assert_eq!(raw.hear("WELCOME").await["name"], "server");
+    raw.tell(identify).await;
+    assert_eq!(raw.hear("ERROR").await["message"], "Already identified");
+    assert_eq!(raw.refused(proof(id)).await, "INVALID_MSG");
+}
+
+#[tokio::test]
+async fn too_many_frames_end_a_connection() {
+    let server = Server::protocol(&["--frame-limit", "60", "--lurk-disabled", "true"]);
+    let mut early = server.raw().await;
+    for _ in 0..11 {
+        early.tell(json!({"type": "PING"})).await;
+    }
+    let mut pongs = 0;
+    let end = loop {
+        match early.next().await {
+            Ok(_) => pongs += 1,
+            Err(end) => break end,
+        }
+    };
+    assert_eq!((pongs, end), (10, (1008, "Rate limit exceeded".to_owned())));
+
+    let mut raw = server.visitor("ada").await;
+    // IDENTIFY was the first.
+    for _ in 0..59 {
+        raw.tell(json!({"type": "PING"})).await;
+        raw.hear("PONG").await;
+    }
+    raw.tell(json!({"type": "PING"})).await;
+    assert_eq!(raw.closed().await.0, 1008);
+}
+
+#[tokio::test]
+async fn too_many_bytes_end_a_connection() {
+    let server = Server::protocol(&["--byte-limit", "1000"]);
+    let mut raw = server.visitor("ada").await;
+    raw.tell(json!({"type": "PING", "much": "x".repeat(800)}))
+        .await;
+    raw.hear("PONG").await;
+    raw.tell(json!({"type": "PING", "much": "x".repeat(200)}))
+        .await;
+    assert_eq!(raw.closed().await, (1008, "Rate limit exceeded".to_owned()));
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections() {
+    let server = Server::protocol(&["--max-connections-per-ip", "2"]);
+    let first = server.visitor("ada").await;
+    let mut second = server.visitor("sam").await;
+    let mut third = server.raw().await;
+    assert_eq!(
+        third.closed().await,
+        (1008, "Too many connections from this IP".to_owned())
+    );
+    drop(first);
+    second.hear("AGENT_LEFT").await;
+    server.visitor("eve").await;
+}
+
+#[tokio::test]
+async fn a_public_server_holds_the_first_takeover_too() {
+    let server = Server::protocol(&[]);
+    let identity = Identity::generate().unwrap();
+    let mut first = server.raw().await;
+    first.enter("ada", &identity).await;
+    let begun = std::time::Instant::now();
+    let mut second = server.raw().await;
+    second.prove("ada", &identity).await;
+    let (end, _) = tokio::join!(first.closed(), second.hear("WELCOME"));
+    assert_eq!(end.1, "Identity claimed by verified connection");
+    assert!(
+        begun.elapsed().as_secs_f64() >= 4.9,
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+fn now() -> i64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+    since.as_millis().try_into().unwrap()
+}
