@@ -83,6 +83,12 @@ fn what_is_too_long_is_refused_and_the_bound_is_not() {
     };
     assert!(parse(&task(limits.text)).is_ok());
     assert!(parse(&task(limits.text + 1)).is_err());
+    let code = |length| {
+        let code = "c".repeat(length);
+        format!(r#"{{"type":"ACCEPT","proposal_id":"p","sig":"x","payment_code":"{code}"}}"#)
+    };
+    assert!(parse(&code(limits.short_text)).is_ok());
+    assert!(parse(&code(limits.short_text + 1)).is_err());
     let skills = |count| {
         let skills = vec![r#"{"capability":"c"}"#; count].join(",");
         format!(r#"{{"type":"REGISTER_SKILLS","sig":"x","skills":[{skills}]}}"#)

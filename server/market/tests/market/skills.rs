@@ -133,6 +133,31 @@ fn only_who_has_a_key_and_does_not_lurk_registers() {
 }
 
 #[test]
+fn an_answer_has_so_many_rows_and_no_more() {
+    let mut world = World::with(
+        5,
+        Limits {
+            results: 60,
+            ..Limits::default()
+        },
+    );
+    let skills = format!("[{}]", [r#"{"capability":"a"}"#; 25].join(","));
+    for agent in 0..5 {
+        register(&mut world, agent, &skills);
+    }
+    for (query, rows) in [
+        (json!({}), 50),
+        (json!({"limit": 0}), 50),
+        (json!({"limit": 1.9}), 1),
+        (json!({"limit": 60}), 60),
+        (json!({"limit": 61}), 60),
+        (json!({"limit": 1e300}), 60),
+    ] {
+        assert_eq!(found(&mut world, &query).len(), rows, "{query}");
+    }
+}
+
+#[test]
 fn the_oldest_registrations_make_place() {
     let limits = Limits {
         skills: 3,
