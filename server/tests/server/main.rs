@@ -17,6 +17,7 @@ mod direct;
 mod exchange;
 mod floor;
 mod health;
+mod market;
 mod moderation;
 mod process;
 mod program;
