@@ -70,8 +70,8 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         };
         // The handshake reads the request once more.
         let (reader, writer) = tokio::io::split(stream);
-        let stream = tokio::io::join(Cursor::new(bytes).chain(reader), writer);
-        return session::serve(stream, id, from, shared).await;
+        let halves = (Cursor::new(bytes).chain(reader), writer);
+        return session::serve(halves, id, from, shared).await;
     }
     let answer = timeout(limits.write, http::answer(stream, head, &shared.inbox));
     let answered = shared.shutdown.run_until_cancelled(answer).await;

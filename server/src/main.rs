@@ -18,6 +18,7 @@ mod session;
 mod settings;
 mod tls;
 mod transfer;
+mod wire;
 
 use std::{
     io::{IsTerminal, Write},

@@ -5,11 +5,11 @@
 
 mod farewell;
 mod signs;
+mod tap;
+mod writer;
 
-use futures::{
-    SinkExt, StreamExt,
-    stream::{SplitSink, SplitStream},
-};
+use bytes::Bytes;
+use futures::StreamExt;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::timeout,
@@ -26,24 +26,26 @@ use tokio_tungstenite::{
 use self::{
     farewell::{End, TOO_LARGE, farewell},
     signs::Signs,
+    tap::Tap,
+    writer::{Then, Writer},
 };
 use crate::{
     connection::Shared,
     inbox::{Command, From, HubGone, Inbox},
     limits::Limits,
     outbox::{Cut, Out, Queue, outbox},
+    wire::PING,
 };
 
-type Sink<S> = SplitSink<WebSocketStream<S>, Message>;
-type Source<S> = SplitStream<WebSocketStream<S>>;
+/// What is read from a client at a time, in bytes; a larger frame takes more while it is read.
+const READ: usize = 2 * 1024;
 
 /// Serves one connection until it ends, the hub cuts it off, or the server stops.
-pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
-    id: u64,
-    from: From,
-    shared: Shared,
-) {
+pub async fn serve<R, W>((reader, writer): (R, W), id: u64, from: From, shared: Shared)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
     let Shared {
         inbox: hub,
         limits,
@@ -51,27 +53,31 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         ..
     } = shared;
     let mut config = WebSocketConfig::default();
-    config.read_buffer_size = 8 * 1024;
+    config.read_buffer_size = READ;
     config.max_frame_size = Some(limits.frame_bytes);
     config.max_message_size = Some(limits.frame_bytes);
+    let (outbox, mut queue, cut) = outbox(limits.queue_bytes);
+    let stream = Tap {
+        half: reader,
+        replies: queue.replies(),
+    };
     let shake = timeout(
         limits.handshake,
         accept_hdr_async_with_config(stream, protocol, Some(config)),
     );
-    let Some(Ok(Ok(socket))) = shutdown.run_until_cancelled(shake).await else {
+    let Some(Ok(Ok(mut socket))) = shutdown.run_until_cancelled(shake).await else {
         tracing::debug!(id, "no WebSocket handshake");
         return;
     };
-    let (mut sink, mut source) = socket.split();
-    let (outbox, queue, cut) = outbox(limits.queue_bytes);
+    let mut writer = Writer::new(writer);
     if hub.send(Command::Open { id, outbox, from }).await.is_err() {
         return;
     }
     let signs = Signs::default();
     let carry = async {
         tokio::select! {
-            end = read(&mut source, id, &hub, &signs) => end,
-            end = write(&mut sink, queue, id, &hub, &signs, &limits) => end,
+            end = read(&mut socket, id, &hub, &signs) => end,
+            end = write(&mut writer, &mut queue, id, &hub, &signs, &limits) => end,
         }
     };
     let stopping = async {
@@ -89,7 +95,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     if hub.send(Command::Gone { id }).await.is_err() {
         tracing::debug!(id, "the hub is gone already");
     }
-    let polite = timeout(limits.close, farewell(end, sink, source));
+    let polite = timeout(limits.close, farewell(end, socket, writer, queue));
     if polite.await.is_err() {
         tracing::debug!(id, ?end, "dropped without the client's answer");
     }
@@ -128,13 +134,13 @@ async fn ended() -> End {
 }
 
 /// Carries frames to the hub until the connection ends.
-async fn read<S: AsyncRead + AsyncWrite + Unpin>(
-    source: &mut Source<S>,
+async fn read<R: AsyncRead + Unpin>(
+    socket: &mut WebSocketStream<Tap<R>>,
     id: u64,
     hub: &Inbox,
     signs: &Signs,
 ) -> End {
-    while let Some(frame) = source.next().await {
+    while let Some(frame) = socket.next().await {
         signs.heard();
         let text = match frame {
             Ok(Message::Text(text)) => text,
@@ -166,50 +172,49 @@ async fn read<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Carries frames from the queue, and asks for signs of life, until there is nothing more to say.
-async fn write<S: AsyncRead + AsyncWrite + Unpin>(
-    sink: &mut Sink<S>,
-    mut queue: Queue,
+async fn write<W: AsyncWrite + Unpin>(
+    writer: &mut Writer<W>,
+    queue: &mut Queue,
     id: u64,
     hub: &Inbox,
     signs: &Signs,
     limits: &Limits,
 ) -> End {
     let mut alive = tokio::time::interval(limits.ping);
+    let mut taken = vec![];
     loop {
-        let written = tokio::select! {
+        let there = tokio::select! {
+            biased;
+            there = queue.take(&mut taken) => there,
             _ = alive.tick() => {
                 if !signs.ask() {
                     return End::Drop;
                 }
-                timeout(limits.write, sink.send(Message::Ping(Vec::new().into()))).await
+                taken.push(Out::Raw(Bytes::from_static(PING)));
+                true
             }
-            out = queue.next() => match out {
-                // Whatever waits goes out in one write.
-                Some(Out::Text(text) | Out::Replay(text)) if queue.is_empty() => {
-                    timeout(limits.write, sink.send(Message::Text(text))).await
-                }
-                Some(Out::Text(text) | Out::Replay(text)) => {
-                    timeout(limits.write, sink.feed(Message::Text(text))).await
-                }
-                Some(Out::More) => {
-                    let written = timeout(limits.write, sink.flush()).await;
-                    if let Err(HubGone) = hub.send(Command::More { id }).await {
-                        tracing::debug!(id, "the hub has ended: no more history comes");
-                    }
-                    written
-                }
-                Some(Out::Probe) => {
-                    signs.probe();
-                    timeout(limits.write, sink.send(Message::Ping(Vec::new().into()))).await
-                }
-                Some(Out::Close(code, reason)) => return End::Close(code, reason),
-                None => return End::Close(1001, "server is stopping"),
-            },
         };
-        match written {
+        if !there {
+            return End::Close(1001, "server is stopping");
+        }
+        let (then, probe) = writer.load(&mut taken);
+        if probe {
+            signs.probe();
+        }
+        match timeout(limits.write, writer.flush()).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return End::Drop,
             Err(_) => return End::Close(4008, "slow consumer"),
+        }
+        for next in then {
+            match next {
+                Then::Close(code, reason) => return End::Close(code, reason),
+                Then::More => {
+                    if let Err(HubGone) = hub.send(Command::More { id }).await {
+                        tracing::debug!(id, "the hub has ended: no more history comes");
+                    }
+                }
+            }
         }
     }
 }

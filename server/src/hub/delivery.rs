@@ -1,20 +1,19 @@
 //! What connections are told, once it is true.
 
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{Hub, peer::Stage};
-use crate::outbox::Out;
+use crate::{outbox::Out, wire::Encoded};
 
 impl Hub {
     /// Tells one connection, once the batch is durable.
     pub(super) fn tell(&mut self, id: u64, frame: &Value) {
-        self.outs.push((id, Out::Text(frame.to_string().into())));
+        self.outs.push((id, Out::Text(Encoded::json(frame))));
     }
 
     /// Tells several; the frame is encoded once.
     pub(super) fn tell_all(&mut self, ids: impl IntoIterator<Item = u64>, frame: &Value) {
-        let text = Utf8Bytes::from(frame.to_string());
+        let text = Encoded::json(frame);
         let outs = ids.into_iter().map(|id| (id, Out::Text(text.clone())));
         self.outs.extend(outs);
     }

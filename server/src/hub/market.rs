@@ -6,13 +6,13 @@ use agentchat_market::{Actor, Effect, Host, Market, NoRandom, Present, Request, 
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::json;
 use tokio::time::{Duration, Instant};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{Hub, dispatch::storage, peer::Peer};
 use crate::{
     frame::{Refusal, make, now_ms},
     outbox::Out,
     redact::Redactor,
+    wire::Encoded,
 };
 
 /// Whether a message is of the marketplace.
@@ -105,7 +105,7 @@ impl Hub {
                 Effect::Remove(key) => self.store.discard(&key).map_err(storage)?,
                 Effect::Send { to, frame } => {
                     if let Some(id) = to.strip_prefix('@').and_then(|id| self.online(id)) {
-                        self.outs.push((id, Out::Text(Utf8Bytes::from(frame))));
+                        self.outs.push((id, Out::Text(Encoded::text(&frame))));
                     }
                 }
                 Effect::Announce {

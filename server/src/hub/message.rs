@@ -1,13 +1,13 @@
 //! What is said, in which order.
 
 use serde_json::{Map, Value, json};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{Hub, allowance::Act, dispatch::storage};
 use crate::{
     callback,
     frame::{self, Refusal, invalid, make, now_ms, text},
     outbox::Out,
+    wire::Encoded,
 };
 
 impl Hub {
@@ -70,7 +70,7 @@ impl Hub {
         // Who is reading up in this channel comes across it in storage.
         let current = |id: &&u64| self.peers.get(id).is_some_and(|p| !p.replays.covers(room));
         let hearers = self.rooms[room].members.iter().filter(current);
-        let text = Utf8Bytes::from(frame);
+        let text = Encoded::text(&frame);
         let outs = hearers.map(|id| (*id, Out::Text(text.clone())));
         self.outs.extend(outs);
         Ok(())

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use agentchat_store::StoreError;
 
 use super::Hub;
-use crate::outbox::Out;
+use crate::{outbox::Out, wire::Encoded};
 
 /// The most messages and bytes of a batch; a larger message is a batch of its own.
 const BATCH: (usize, usize) = (64, 256 * 1024);
@@ -98,7 +98,7 @@ impl Hub {
                 Some(open) if offset <= replay.history => format!("{open},\"replay\":true}}"),
                 _ => json,
             };
-            self.outs.push((id, Out::Replay(text.into())));
+            self.outs.push((id, Out::Replay(Encoded::text(&text))));
             replay.sent = offset;
         }
         self.outs.push((id, Out::More));

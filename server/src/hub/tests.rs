@@ -79,10 +79,12 @@ impl Fixture {
 
 /// What was said so far.
 fn said(queue: &mut Queue) -> Vec<Value> {
-    let mut frames = vec![];
-    while let Some(Some(out)) = futures::FutureExt::now_or_never(queue.next()) {
-        if let Out::Text(text) | Out::Replay(text) = out {
-            frames.push(serde_json::from_str(&text).unwrap());
+    let (mut frames, mut taken) = (vec![], vec![]);
+    while let Some(true) = futures::FutureExt::now_or_never(queue.take(&mut taken)) {
+        for out in taken.drain(..) {
+            if let Out::Text(frame) | Out::Replay(frame) = out {
+                frames.push(serde_json::from_str(frame.payload()).unwrap());
+            }
         }
     }
     frames

@@ -1,10 +1,11 @@
 //! The end of a connection: the close frame gets out, or the socket is dropped.
 
-use futures::{SinkExt, StreamExt};
+use futures::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
+use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::CloseFrame};
 
-use super::{Sink, Source};
+use super::{Tap, Writer};
+use crate::outbox::Queue;
 
 /// The code for a frame that is too large.
 pub const TOO_LARGE: u16 = 1009;
@@ -21,31 +22,44 @@ pub enum End {
 }
 
 /// Says goodbye; the caller sets the deadline.
-pub async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(
+pub async fn farewell<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     end: End,
-    mut sink: Sink<S>,
-    mut source: Source<S>,
+    mut socket: WebSocketStream<Tap<R>>,
+    mut writer: Writer<W>,
+    mut queue: Queue,
 ) {
-    let said = match end {
-        End::Close(code, reason) => {
-            let (code, reason) = (code.into(), reason.into());
-            sink.send(Message::Close(Some(CloseFrame { code, reason })))
-                .await
-        }
-        End::Answer => sink.close().await,
-        End::Drop => return,
-    };
-    if said.is_err() {
+    // What was begun is finished; what waits is not sent.
+    if let End::Drop = end {
         return;
+    }
+    if writer.flush().await.is_err() {
+        return;
+    }
+    queue.clear();
+    // An answer to a client's close is with the WebSocket layer already.
+    let frame = match end {
+        End::Close(code, reason) => Some(CloseFrame {
+            code: code.into(),
+            reason: reason.into(),
+        }),
+        End::Answer | End::Drop => None,
+    };
+    if socket.close(frame).await.is_err() {
+        tracing::trace!("the client has closed already");
+    }
+    let mut taken = vec![];
+    if queue.take(&mut taken).await {
+        writer.load(&mut taken);
+        if writer.flush().await.is_err() || writer.shutdown().await.is_err() {
+            return;
+        }
     }
     // A TCP connection that is closed while something unread waits in it is reset, and the reset may
     // overtake the close frame: what the client still sends is read and thrown away.
-    while let Some(Ok(_)) = source.next().await {}
+    while let Some(Ok(_)) = socket.next().await {}
     // Nor does the WebSocket read on after a frame that is too large.
-    if let End::Close(TOO_LARGE, _) = end
-        && let Ok(mut socket) = sink.reunite(source)
-    {
+    if let End::Close(TOO_LARGE, _) = end {
         let mut rest = [0; 8 * 1024];
-        while let Ok(1..) = socket.get_mut().read(&mut rest).await {}
+        while let Ok(1..) = socket.get_mut().half.read(&mut rest).await {}
     }
 }

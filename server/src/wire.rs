@@ -1,0 +1,112 @@
+//! Frames as they go over the wire: encoded once, written to any number of sockets.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+/// The longest head of a frame from a server.
+const HEAD: usize = 10;
+/// Final frame of a text message.
+const TEXT: u8 = 0x81;
+/// An empty ping.
+pub const PING: &[u8] = &[0x89, 0];
+
+/// A WebSocket text frame, head included; clones share it.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    frame: Bytes,
+    head: usize,
+}
+
+impl Encoded {
+    /// A frame with this text.
+    pub fn text(text: &str) -> Self {
+        let mut buffer = Vec::with_capacity(HEAD + text.len());
+        buffer.extend_from_slice(&[0; HEAD]);
+        buffer.extend_from_slice(text.as_bytes());
+        Self::finish(buffer)
+    }
+
+    /// A frame with a value as JSON.
+    pub fn json(value: &Value) -> Self {
+        let mut buffer = Vec::with_capacity(HEAD + 256);
+        buffer.extend_from_slice(&[0; HEAD]);
+        // A value of ours has text keys and finite numbers, and memory takes every write.
+        if let Err(error) = serde_json::to_writer(&mut buffer, value) {
+            tracing::error!(%error, "a frame could not be written as JSON");
+        }
+        Self::finish(buffer)
+    }
+
+    /// Puts the head right before the text, so that the text is never moved.
+    fn finish(mut buffer: Vec<u8>) -> Self {
+        let length = buffer.len() - HEAD;
+        let (head, start) = head(length);
+        if let Some(place) = buffer.get_mut(start..HEAD) {
+            place.copy_from_slice(&head[start..]);
+        }
+        Self {
+            frame: Bytes::from(buffer).slice(start..),
+            head: HEAD - start,
+        }
+    }
+
+    /// The whole frame.
+    pub fn bytes(&self) -> &Bytes {
+        &self.frame
+    }
+
+    /// The text in it.
+    #[cfg(test)]
+    pub fn payload(&self) -> &str {
+        std::str::from_utf8(&self.frame[self.head..]).unwrap()
+    }
+
+    /// The text in it, in bytes.
+    pub fn payload_len(&self) -> usize {
+        self.frame.len() - self.head
+    }
+}
+
+/// The head of a text frame, at the end of its array, and where it starts.
+fn head(length: usize) -> ([u8; HEAD], usize) {
+    let mut head = [0; HEAD];
+    let start = match length {
+        0..126 => {
+            head[HEAD - 1] = length.to_le_bytes()[0];
+            HEAD - 2
+        }
+        126..65_536 => {
+            head[HEAD - 3] = 126;
+            head[HEAD - 2..].copy_from_slice(&length.to_be_bytes()[size_of::<usize>() - 2..]);
+            HEAD - 4
+        }
+        _ => {
+            head[1] = 127;
+            head[2..].copy_from_slice(&(length as u64).to_be_bytes());
+            0
+        }
+    };
+    head[start] = TEXT;
+    (head, start)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocket};
+
+    use super::*;
+
+    #[test]
+    fn another_implementation_reads_the_frames() {
+        for length in [0, 1, 125, 126, 127, 65_535, 65_536, 70_000] {
+            let text = "x".repeat(length);
+            let frame = Encoded::text(&text);
+            assert_eq!(frame.payload_len(), length);
+            let wire = std::io::Cursor::new(frame.bytes().to_vec());
+            let mut socket = WebSocket::from_raw_socket(wire, Role::Client, None);
+            assert_eq!(socket.read().unwrap(), Message::text(text));
+        }
+        let frame = Encoded::json(&serde_json::json!({"type": "PONG"}));
+        assert_eq!(frame.payload(), r#"{"type":"PONG"}"#);
+    }
+}
