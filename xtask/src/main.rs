@@ -73,6 +73,9 @@ enum Task {
     Bench {
         /// What to measure
         what: bench::What,
+        /// Passed on to what measures
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
     },
     /// Write the generated manifests
     Codegen {
@@ -103,7 +106,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Up { yes, socket, rest } => match up::up(yes, socket, &rest)? {},
         Task::Down { rest } => return up::down(&rest),
         Task::Test => return test::run(),
-        Task::Bench { what } => bench::run(what)?,
+        Task::Bench { what, rest } => return bench::run(what, &rest),
         Task::Codegen { check } => codegen::run(check)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,0 +1,152 @@
+//! Many small channels: the highest rate that keeps nobody waiting.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::{Effort, block_on};
+use crate::{
+    chat_server::Settings,
+    connection::Connection,
+    crowd::{self, Server, Who},
+    load::{self, Load, Outcome, Pace},
+    row::{OURS, REFERENCE, Row, median},
+};
+
+const CHANNELS: usize = 250;
+const MEMBERS: usize = 4;
+/// What p99 must stay below, from the intended sending to the delivery.
+const P99: Duration = Duration::from_millis(50);
+/// Share of the rate that must be delivered while it counts.
+const DELIVERED: f64 = 0.98;
+/// Messages a second to begin with.
+const FIRST: f64 = 4000.0;
+/// Halvings between what went well and what did not: the figure is at most 2 % too low.
+const HALVINGS: u32 = 5;
+/// The reference's rate that must be reached.
+const WANTED: f64 = 0.9;
+
+/// Everybody talks; deliveries in a second.
+pub fn measure(effort: Effort) -> Result<Row> {
+    let mut row = Row {
+        unit: "deliveries/s",
+        wanted: format!("≥ {WANTED:.2} ×"),
+        ..Row::default()
+    };
+    let (mut ours, mut reference, mut ratios) = (vec![], vec![], vec![]);
+    for _ in 0..effort.rounds {
+        let hub = block_on(highest(Who::Hub, effort, REFERENCE, &mut row))?;
+        let server = block_on(highest(Who::Ours, effort, OURS, &mut row))?;
+        ratios.push(server / hub);
+        ours.push(server);
+        reference.push(hub);
+    }
+    let ratio = median(ratios);
+    row.ours = median(ours);
+    row.reference = Some(median(reference));
+    row.ratio = Some(ratio);
+    #[expect(clippy::cast_precision_loss, reason = "a few channels")]
+    let rate = row.ours / MEMBERS as f64 / 2.0;
+    let durable = block_on(durable(effort, rate, &mut row))?;
+    row.decide(ratio >= WANTED && durable);
+    Ok(row)
+}
+
+/// Goes up in steps, then halves the distance between what went well and what did not.
+async fn highest(who: Who, effort: Effort, whose: &'static str, row: &mut Row) -> Result<f64> {
+    let mut stage = Stage::start(who).await?;
+    let (mut good, mut bad, mut halvings) = (0.0, None, 0);
+    let mut rate = FIRST;
+    while halvings < HALVINGS {
+        let outcome = stage.run(rate, effort).await?;
+        let spoiled = outcome.spoiled();
+        if went_well(&outcome, rate) {
+            row.take(whose, &outcome);
+            good = rate;
+        } else {
+            if outcome.faults.repeated + outcome.faults.reordered + outcome.faults.foreign > 0 {
+                // Too much is no excuse for these.
+                row.take(whose, &outcome);
+            }
+            if spoiled {
+                row.spoil(whose);
+            }
+            bad = Some(rate);
+            stage = Stage::start(who).await?;
+        }
+        rate = match bad {
+            None => rate * 2.0,
+            Some(bad) => {
+                halvings += 1;
+                (good.max(bad / 16.0) * bad).sqrt()
+            }
+        };
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a few members")]
+    let deliveries = good * MEMBERS as f64;
+    if deliveries == 0.0 {
+        bail!("not even {rate:.0} messages a second went well");
+    }
+    Ok(deliveries)
+}
+
+fn went_well(outcome: &Outcome, rate: f64) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "a few members")]
+    let offered = rate * MEMBERS as f64;
+    !outcome.faults.any()
+        && outcome.quantile(0.99) < P99
+        && outcome.deliveries >= DELIVERED * offered
+}
+
+/// A server with everybody in place.
+struct Stage {
+    server: Server,
+    crowd: Vec<Vec<Connection>>,
+}
+
+impl Stage {
+    async fn start(who: Who) -> Result<Self> {
+        let server = Server::start(who, Settings::default())?;
+        let crowd = server.gather(&server.dial()?, &[MEMBERS; CHANNELS]).await?;
+        Ok(Self { server, crowd })
+    }
+
+    async fn run(&mut self, rate: f64, effort: Effort) -> Result<Outcome> {
+        load::run(load(rate, effort), &mut self.crowd, self.server.program()).await
+    }
+}
+
+fn load(rate: f64, effort: Effort) -> Load {
+    Load {
+        senders: MEMBERS,
+        size: 128,
+        pace: Pace::Open(rate),
+        warm_up: Effort::WARM_UP,
+        measured: effort.measured,
+    }
+}
+
+/// Kills our server in the midst of a run: whatever anybody heard must be there when it is up again.
+async fn durable(effort: Effort, rate: f64, row: &mut Row) -> Result<bool> {
+    let Stage { server, crowd } = Stage::start(Who::Ours).await?;
+    let Server::Ours(mut server) = server else {
+        bail!("the hub stores nothing");
+    };
+    let heard = load::until_killed(load(rate, effort), crowd, &mut server.program).await?;
+    let server = Server::Ours(server.kill_and_restart()?);
+    let mut agents = crowd::known(&server.dial()?, 1).await?;
+    let (mut stored, mut missing) = (0, 0);
+    for agent in &mut agents {
+        for (index, &heard) in heard.iter().enumerate() {
+            let joined = agent.join(&crowd::name(index)).await?;
+            let offset = joined["offset"].as_u64().unwrap_or(0);
+            stored += offset;
+            missing += heard.saturating_sub(offset);
+        }
+    }
+    let heard: u64 = heard.iter().sum();
+    row.notes.push(format!(
+        "killed in the midst of a run: {heard} messages heard, {stored} stored, {missing} missing"
+    ));
+    Ok(missing == 0 && heard > 0)
+}
