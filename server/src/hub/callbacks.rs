@@ -28,6 +28,15 @@ impl Callbacks {
         }
     }
 
+    #[cfg(test)]
+    pub fn count(&self) -> usize {
+        assert_eq!(
+            self.waiting.len(),
+            self.tickets.values().map(Vec::len).sum::<usize>()
+        );
+        self.waiting.len()
+    }
+
     fn take(&mut self, due: Due) -> Option<Callback> {
         let callback = self.waiting.remove(&due.ticket)?;
         if let Some(tickets) = self.tickets.get_mut(&due.id) {
