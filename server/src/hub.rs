@@ -23,6 +23,7 @@ mod notices;
 mod peer;
 mod presence;
 mod random;
+mod repeat;
 mod replay;
 mod resume;
 mod retention;
@@ -91,6 +92,8 @@ struct Hub {
     names: HashMap<String, usize>,
     /// Keys whose first sight is known.
     seen: usize,
+    /// Messages that were remembered since old ones were last forgotten.
+    sent: usize,
     motd: Option<String>,
     clocks: Clocks,
     pairs: Pairs,
@@ -151,6 +154,7 @@ impl Hub {
             rooms,
             names,
             seen,
+            sent: usize::MAX - 1,
             clocks: Clocks::default(),
             pairs: Pairs::default(),
             callbacks: Callbacks::default(),

@@ -78,6 +78,10 @@ pub struct Limits {
     pub invitations: usize,
     /// Direct messages from one agent to another in a minute.
     pub direct: u32,
+    /// Ids that clients give their messages, in bytes.
+    pub client_id: usize,
+    /// Messages with such an id that are remembered, so that they are not said twice.
+    pub sent: usize,
     /// Keys whose first sight is remembered.
     pub seen: usize,
     /// Keys on the allowlist, bans, and grants, each.
@@ -131,6 +135,8 @@ impl Default for Limits {
             channels_per_agent: 16,
             invitations: 1000,
             direct: 60,
+            client_id: 64,
+            sent: 100_000,
             seen: 1_000_000,
             listed: 100_000,
             notices: 8,

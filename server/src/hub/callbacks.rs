@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     callback::Callback,
-    frame::{Refusal, make, now_ms},
+    frame::{make, now_ms},
 };
 
 /// What waits, by ticket, and how much of it each connection has.
@@ -48,13 +48,13 @@ impl Callbacks {
 
 impl Hub {
     /// Remembers what an agent is to be told; what is too much is forgotten, as the protocol has it.
-    pub(super) fn schedule(&mut self, id: u64, callbacks: Vec<Callback>) -> Result<(), Refusal> {
+    pub(super) fn schedule(&mut self, id: u64, callbacks: Vec<Callback>) {
         let limits = self.settings.limits;
         for callback in callbacks {
             let tickets = self.callbacks.tickets.entry(id).or_default();
             let full = self.callbacks.waiting.len() >= limits.all_callbacks;
             if full || tickets.len() >= limits.callbacks {
-                return Ok(());
+                return;
             }
             let ticket = self.timers.ticket();
             tickets.push(ticket);
@@ -67,7 +67,6 @@ impl Hub {
                 .set(rounded(callback.delay, limits.callback_tick), due);
             self.callbacks.waiting.insert(ticket, callback);
         }
-        Ok(())
     }
 
     /// The time for a callback has come.

@@ -8,6 +8,7 @@ mod maintenance;
 mod messages;
 mod people;
 mod schema;
+mod sent;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ pub use self::{
     channels::Channel,
     maintenance::{back_up, check},
     people::{Allowed, Ban},
+    sent::Sent,
 };
 
 /// How long a write waits for another program that has the file, such as one that copies it.

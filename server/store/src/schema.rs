@@ -1,7 +1,7 @@
 //! The tables, and how older files become current ones.
 
 /// Version of the schema; an older program refuses a newer file.
-pub const SCHEMA: i64 = 3;
+pub const SCHEMA: i64 = 4;
 
 /// What brings a file of an older schema to the current one; 0 is a new file.
 pub fn upgrade(from: i64) -> String {
@@ -20,6 +20,8 @@ pub fn upgrade(from: i64) -> String {
          CREATE TABLE seen (pubkey TEXT PRIMARY KEY, at INTEGER NOT NULL);
          CREATE TABLE ban (agent TEXT PRIMARY KEY, reason TEXT NOT NULL, at INTEGER NOT NULL);
          CREATE TABLE granted (agent TEXT PRIMARY KEY, verified INTEGER NOT NULL);",
+        "CREATE TABLE sent (agent TEXT NOT NULL, client_id TEXT NOT NULL, target TEXT NOT NULL, offset INTEGER NOT NULL,
+             msg_id TEXT NOT NULL, UNIQUE (agent, client_id));",
     ];
     let due = usize::try_from(from).unwrap_or(steps.len());
     let due = steps.get(due..).unwrap_or_default().concat();

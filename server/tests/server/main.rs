@@ -13,6 +13,7 @@ mod callbacks;
 mod captcha;
 mod channels;
 mod checks;
+mod crash;
 mod direct;
 mod exchange;
 mod floor;
