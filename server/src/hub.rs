@@ -272,6 +272,7 @@ impl Hub {
             What::CheckEnds => self.check_ends(due),
             What::ClaimEnds => self.claim_ends(due),
             What::Callback => self.call_back(due),
+            What::Unidentified => self.unidentified(due),
             What::Maintenance if self.peers.contains_key(&due.id) => {
                 self.close(due.id, 1001, "Server maintenance");
             }

@@ -14,6 +14,10 @@ pub struct Limits {
     pub inbox_bytes: usize,
     /// Connections at a time.
     pub connections: usize,
+    /// Connections that have not shaken hands yet.
+    pub handshakes: usize,
+    /// How long a connection may be open before it says who it is.
+    pub unidentified: Duration,
     /// Connections of one address; 0 for any number.
     pub connections_per_address: usize,
     /// A TLS handshake and a WebSocket handshake, each.
@@ -103,6 +107,8 @@ impl Default for Limits {
             frame_bytes: 2_097_152,
             inbox_bytes: 64 * 1024 * 1024,
             connections: 20_000,
+            handshakes: 4096,
+            unidentified: Duration::from_secs(600),
             connections_per_address: 0,
             handshake: Duration::from_secs(10),
             write: Duration::from_secs(30),

@@ -14,6 +14,7 @@ mod limits;
 mod listener;
 mod outbox;
 mod redact;
+mod service;
 mod session;
 mod settings;
 mod tls;

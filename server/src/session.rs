@@ -28,7 +28,7 @@ use self::{
     signs::Signs,
 };
 use crate::{
-    connection::Shared,
+    connection::{Place, Shared},
     inbox::{Command, From, HubGone, Inbox},
     limits::Limits,
     outbox::{Cut, Out, Queue, outbox},
@@ -42,6 +42,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     id: u64,
     from: From,
+    place: Place,
     shared: Shared,
 ) {
     let Shared {
@@ -62,6 +63,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         tracing::debug!(id, "no WebSocket handshake");
         return;
     };
+    drop(place);
     let (mut sink, mut source) = socket.split();
     let (outbox, queue, cut) = outbox(limits.queue_bytes);
     if hub.send(Command::Open { id, outbox, from }).await.is_err() {

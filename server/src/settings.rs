@@ -282,6 +282,11 @@ fn limits(r: &Reader) -> Result<Limits, SettingsError> {
         bytes: r.number("byte-limit", 0, most)?,
         message_ms: r.number("rate-limit-ms", -1, LONGEST_MS)?,
         queue_bytes: r.number("queue-bytes", 4096, most)?,
+        connections: r.number("max-connections", 1, 1_000_000)?,
+        handshakes: r.number("max-handshakes", 1, 1_000_000)?,
+        unidentified: r
+            .number("unidentified-timeout-ms", 1, LONGEST_MS)
+            .map(Duration::from_millis)?,
         connections_per_address: r.number("max-connections-per-ip", 0, 1_000_000)?,
         callback_s: r.number("cb-max-duration-s", 0, 30 * 86_400)?,
         callback_text: r.number("cb-max-payload", 0, 1_000_000)?,
