@@ -184,6 +184,12 @@ impl Client {
         })
     }
 
+    /// Sends an agent, with `@`, a piece of a file; returns once the server has passed it on.
+    pub async fn send_chunk(&self, to: &str, content: &str) -> Result<(), ClientError> {
+        let frame = json!({"type": "FILE_CHUNK", "to": to, "content": content});
+        self.ask(frame, Wants::Fence).await.map(drop)
+    }
+
     /// Creates a channel.
     pub async fn create_channel(
         &self,

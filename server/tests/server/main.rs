@@ -16,6 +16,7 @@ mod checks;
 mod crash;
 mod direct;
 mod exchange;
+mod files;
 mod floor;
 mod health;
 mod moderation;
