@@ -51,13 +51,18 @@ fn swarm_name(text: &str) -> Result<String, String> {
     }
 }
 
+/// Without `RUST_LOG`: our own news, and what libraries warn of. Each line says which object it is about; the
+/// span that kube-runtime puts around it would say it again.
+const LOGGED: &str = "info,kube_runtime=warn";
+
 /// Logs go to standard error; `RUST_LOG` changes what is logged.
 pub fn init_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
+        .with_target(false)
         .init();
 }
 

@@ -39,6 +39,7 @@ mod welcome;
 
 use std::{collections::HashMap, net::IpAddr};
 
+use agentchat_market::Market;
 use agentchat_store::{Store, StoreError};
 use anyhow::Context;
 use ring::rand::SystemRandom;
@@ -101,6 +102,7 @@ struct Hub {
     floor: Floor,
     checks: Checks,
     notices: Notices,
+    market: Market,
     /// What is to be said once the batch is durable.
     outs: Vec<(u64, Out)>,
     /// Connections that end with this batch: their last words may be among `outs`.
@@ -135,6 +137,7 @@ pub fn start(
 impl Hub {
     fn new(store: Store, settings: Settings, redactor: Redactor) -> anyhow::Result<Self> {
         let (rooms, names) = rooms::load(&store)?;
+        let market = Market::restore(settings.market.clone(), store.market()?);
         let seen = store.seen_count()?;
         let audit = match &settings.audit {
             Some(path) => Audit::open(path)
@@ -161,6 +164,7 @@ impl Hub {
             floor: Floor::default(),
             checks: Checks::default(),
             notices: Notices::default(),
+            market,
             outs: vec![],
             leaving: HashMap::new(),
             timers: Timers::default(),
@@ -188,7 +192,9 @@ impl Hub {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let notices = self.notices.due(self.settings.limits.notice);
-            let due = [self.timers.next(), notices].into_iter().flatten().min();
+            let trade = Self::trade_due(&self.market);
+            let due = [self.timers.next(), notices, trade];
+            let due = due.into_iter().flatten().min();
             let next = match due {
                 Some(due) => waiting.block_on(async { timeout_at(due, queue.recv()).await }),
                 None => Ok(queue.blocking_recv()),
@@ -216,6 +222,7 @@ impl Hub {
     /// Carries out a batch: all of it is durable before anybody hears of it, or none of it happened.
     fn batch(&mut self, commands: impl Iterator<Item = Command>) -> anyhow::Result<()> {
         self.store.begin().context("no batch can be begun")?;
+        self.trade_goes_on();
         for command in commands {
             self.take(command);
         }
@@ -307,6 +314,7 @@ impl Hub {
         }
         (self.rooms, self.names) = rooms::load(&self.store)?;
         self.seen = self.store.seen_count()?;
+        self.market = Market::restore(self.settings.market.clone(), self.store.market()?);
         Ok(())
     }
 }

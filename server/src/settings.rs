@@ -65,6 +65,8 @@ pub struct Settings {
     /// Where the audit log is; none for no log.
     pub audit: Option<PathBuf>,
     pub limits: Limits,
+    /// Bounds and times of the marketplace.
+    pub market: agentchat_market::Limits,
 }
 
 /// Keys of the admin messages.
@@ -222,6 +224,7 @@ impl Settings {
                 .to_owned(),
             audit,
             limits: limits(&r)?,
+            market: market(&r)?,
         })
     }
 }
@@ -273,6 +276,18 @@ fn captcha(r: &Reader) -> Result<Option<Captcha>, SettingsError> {
         )?,
     };
     Ok(r.flag("captcha-enabled")?.then_some(captcha))
+}
+
+fn market(r: &Reader) -> Result<agentchat_market::Limits, SettingsError> {
+    let ms = |flag| r.number(flag, 0, i64::MAX / 1_000_000);
+    Ok(agentchat_market::Limits {
+        min_proposal_age: ms("min-proposal-age-ms")?,
+        reveal: ms("dispute-reveal-ms")?,
+        response: ms("dispute-response-ms")?,
+        evidence: ms("dispute-evidence-ms")?,
+        vote: ms("dispute-vote-ms")?,
+        ..agentchat_market::Limits::default()
+    })
 }
 
 fn limits(r: &Reader) -> Result<Limits, SettingsError> {

@@ -59,8 +59,18 @@ pub fn as_root(program: &str) -> Command {
 }
 
 /// The cargo that runs us, in the workspace's root.
+///
+/// Without what it tells us about this package: some build scripts (ring's) look at those variables, so that
+/// everything above them would be built anew whenever `cargo xtask` and plain `cargo` alternate.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let of_this_package =
+        |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(of_this_package) {
+            command.env_remove(&name);
+        }
+    }
     command.current_dir(crate::paths::root());
     command
 }

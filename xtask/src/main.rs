@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask setup|build|image|up|down|test|codegen`.
+//! Developer commands: `cargo xtask setup|build|image|up|down|test|bench|codegen`.
 #![expect(
     clippy::print_stdout,
     reason = "a command line tool reports on standard output"
@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod build;
 mod checksum;
 mod codegen;
@@ -68,6 +69,11 @@ enum Task {
     },
     /// Check formats and lints, and run every test; the last line is the count
     Test,
+    /// Measure something next to its reference
+    Bench {
+        /// What to measure
+        what: bench::What,
+    },
     /// Write the generated manifests
     Codegen {
         /// Only compare; fails when a file is out of date
@@ -97,6 +103,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Up { yes, socket, rest } => match up::up(yes, socket, &rest)? {},
         Task::Down { rest } => return up::down(&rest),
         Task::Test => return test::run(),
+        Task::Bench { what } => bench::run(what)?,
         Task::Codegen { check } => codegen::run(check)?,
     }
     Ok(ExitCode::SUCCESS)

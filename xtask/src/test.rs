@@ -6,7 +6,7 @@
 use std::{
     io::{BufRead, BufReader},
     path::Path,
-    process::{ExitCode, Stdio},
+    process::{Command, ExitCode, Stdio},
     time::Instant,
 };
 
@@ -100,16 +100,21 @@ impl Count {
     }
 }
 
-/// Runs the tests of the workspace, their output live.
-fn workspace(socket: &Path, tag: &str, count: &mut Count) -> Result<()> {
-    let mut cargo = command::cargo();
-    cargo.args(["test", "--workspace", "--no-fail-fast"]);
+/// Tells what runs swarms where the engine is, which image to use and where kubectl is.
+pub fn surroundings(cargo: &mut Command, socket: &Path, tag: &str) {
     cargo
         .env("AGENTCHAT_E2E_SOCKET", socket)
         .env("AGENTCHAT_E2E_IMAGE", tag);
     if let Some(kubectl) = setup::find_kubectl() {
         cargo.env("KUBECTL", kubectl);
     }
+}
+
+/// Runs the tests of the workspace, their output live.
+fn workspace(socket: &Path, tag: &str, count: &mut Count) -> Result<()> {
+    let mut cargo = command::cargo();
+    cargo.args(["test", "--workspace", "--no-fail-fast"]);
+    surroundings(&mut cargo, socket, tag);
     let mut child = cargo
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

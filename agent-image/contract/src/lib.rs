@@ -6,6 +6,7 @@ pub mod paths;
 
 mod config;
 mod delivery;
+mod layout;
 mod state;
 mod update;
 
@@ -13,6 +14,7 @@ pub use config::{AgentConfig, ChatConfig, LimitsConfig, RestartConfig, RuntimeCo
 pub use delivery::{
     DELIVERY_LIMIT, DeliveredFile, Delivery, DeliveryError, Place, encode_delivery, read_delivery,
 };
+pub use layout::Layout;
 pub use state::{
     Activity, ActivityState, ChatState, Phase, STATE_VERSION, Session, State, Termination,
     TerminationReason, Usage,

@@ -5,7 +5,6 @@
 
 mod chat;
 mod inbox;
-mod layout;
 mod listen;
 mod report;
 mod settings;
@@ -14,7 +13,7 @@ mod tools;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use agentchat_contract::{ChatState, paths};
+use agentchat_contract::{ChatState, Layout, paths};
 use anyhow::Context;
 use clap::Parser;
 use rmcp::ServiceExt;
@@ -23,8 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    chat::Chat, inbox::Inbox, layout::Layout, report::away, settings::Settings, stdin::Watched,
-    tools::Tools,
+    chat::Chat, inbox::Inbox, report::away, settings::Settings, stdin::Watched, tools::Tools,
 };
 
 /// Gives an agent its chat tools, over MCP on standard input and output. Configuration is read from
@@ -48,7 +46,9 @@ async fn main() -> ExitCode {
         .log_internal_errors(false)
         .init();
     let Args {} = Args::parse();
-    let layout = Layout::from_env();
+    // Only tests set it.
+    let root = std::env::var_os("AGENT_ROOT").unwrap_or_else(|| "/".into());
+    let layout = Layout::new(root.into());
     let (state, seen) = watch::channel(away("Connecting", "still connecting"));
     let reporter = tokio::spawn(report::keep(layout.path(paths::CONTROL_SOCKET), seen));
     let code = match serve(&layout, state.clone()).await {

@@ -2,10 +2,8 @@
 
 use std::{env, fs, io, time::Duration};
 
-use agentchat_contract::{AgentConfig, paths};
+use agentchat_contract::{AgentConfig, Layout, paths};
 use agentchat_protocol::Identity;
-
-use crate::layout::Layout;
 
 /// How long messages that come together are waited for, unless `AGENTCHAT_SETTLE_MS` says otherwise.
 const SETTLE: Duration = Duration::from_millis(200);

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use agentchat_contract::{AgentConfig, paths};
+use agentchat_contract::{AgentConfig, Layout, paths};
 use anyhow::Context;
 use nix::{
     sys::signal::{Signal, kill},
@@ -18,7 +18,7 @@ use tokio::{
     process::{Child, ChildStdin, Command},
 };
 
-use crate::{credential::hand_over, layout::Layout, resume::repair};
+use crate::{credential::hand_over, resume::repair};
 
 /// How a session begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,8 @@ impl Claude {
     ) -> anyhow::Result<(Child, ChildStdin)> {
         let mcp_config = self.layout.path(paths::RUN_DIR).join("mcp.json");
         let mut environment = json!({});
-        if let Some(root) = self.layout.unusual_root() {
+        let root = self.layout.root();
+        if root != Path::new("/") {
             environment["AGENT_ROOT"] = root.to_string_lossy().into();
         }
         let server = json!({"mcpServers": {"agentchat": {"type": "stdio", "command": self.mcp,

@@ -6,14 +6,12 @@ use std::{
     os::fd::{AsRawFd, OwnedFd},
 };
 
-use agentchat_contract::paths;
+use agentchat_contract::{Layout, paths};
 use anyhow::Context;
 use nix::{
     fcntl::{FcntlArg, FdFlag, OFlag, fcntl},
     unistd::pipe2,
 };
-
-use crate::layout::Layout;
 
 /// The largest credential; it must fit into a pipe at once.
 const MAX: usize = 16 * 1024;

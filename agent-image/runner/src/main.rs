@@ -4,9 +4,9 @@
 
 mod claude;
 mod credential;
-mod layout;
 mod ledger;
 mod prompt;
+mod redaction;
 mod report;
 mod resume;
 mod run;
@@ -15,6 +15,7 @@ mod transcript;
 
 use std::{path::PathBuf, process::ExitCode};
 
+use agentchat_contract::Layout;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
@@ -44,6 +45,6 @@ async fn main() -> ExitCode {
         .log_internal_errors(false)
         .init();
     let args = Args::parse();
-    let code = run::run(layout::Layout::new(args.root), args.claude, args.mcp).await;
+    let code = run::run(Layout::new(args.root), args.claude, args.mcp).await;
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }

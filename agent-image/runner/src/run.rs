@@ -6,7 +6,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use agentchat_contract::{ActivityState, AgentConfig, LimitsConfig, Session, Usage, exit, paths};
+use agentchat_contract::{
+    ActivityState, AgentConfig, Layout, LimitsConfig, Session, Usage, exit, paths,
+};
 use anyhow::Context;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -17,9 +19,9 @@ use tokio::{
 
 use crate::{
     claude::{Claude, Start, say, stop},
-    layout::Layout,
     ledger::Ledger,
     prompt::{self, Since},
+    redaction::Redaction,
     report::Reporter,
     stream::{Event, Failure, parse},
     transcript::Transcript,
@@ -169,6 +171,7 @@ impl Runner {
         let Some(stdout) = child.stdout.take() else {
             anyhow::bail!("Claude Code has no output")
         };
+        let secrets = Redaction::read(&self.claude.layout);
         let mut lines = BufReader::new(stdout);
         let mut process = Process {
             resumed: matches!(start, Start::Resume(_)),
@@ -194,7 +197,7 @@ impl Runner {
                 if read? == 0 || line.len() > LINE {
                     break None;
                 }
-                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                let text = secrets.apply(String::from_utf8_lossy(&line).trim_end().to_owned());
                 line.clear();
                 let event = parse(&text);
                 self.transcript

@@ -30,9 +30,17 @@ struct Runner {
 
 impl Runner {
     fn start(script: &str) -> Self {
+        Self::start_with(script, &[])
+    }
+
+    /// With secrets, by file name.
+    fn start_with(script: &str, secrets: &[(&str, &str)]) -> Self {
         let root = tempfile::tempdir().unwrap();
-        for folder in ["etc/agent", "run/agent", "home/agent"] {
+        for folder in ["etc/agent", "run/agent", "run/secrets", "home/agent"] {
             fs::create_dir_all(root.path().join(folder)).unwrap();
+        }
+        for (name, value) in secrets {
+            fs::write(root.path().join("run/secrets").join(name), value).unwrap();
         }
         let config = r##"{"name":"ada","displayName":"ada","chat":{"channels":["#general"]},"limits":{"turns":50}}"##;
         fs::write(root.path().join("etc/agent/agent.json"), config).unwrap();
@@ -170,4 +178,30 @@ fn without_a_configuration_it_is_no_use_to_try_again() {
         .arg(root)
         .status();
     assert_eq!(ended.unwrap().code(), Some(2));
+}
+
+#[test]
+fn the_transcript_holds_no_secret() {
+    let key =
+        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIPlanted\n-----END PRIVATE KEY-----\n";
+    // It tells the line of the private key and the API key, in the middle of a text.
+    let runner = Runner::start_with(
+        r#"init one
+line=$(sed -n 2p "$HOME/../../run/secrets/identity")
+echo '{"type":"assistant","message":{"id":"1","content":[{"type":"text","text":"it is sk-ant-planted-key, and '"$line"'"}]}}'
+answer; read -r prompt"#,
+        &[("api-key", "sk-ant-planted-key\n"), ("identity", key)],
+    );
+    let written = runner.wait(".agentchat/transcript-0000.jsonl", |lines| {
+        lines.iter().any(|line| line.contains(r#""result""#))
+    });
+    let written = written.join("\n");
+    assert!(
+        !written.contains("planted-key") && !written.contains("IPlanted"),
+        "{written}"
+    );
+    assert!(
+        written.contains("it is [api-key], and [identity]"),
+        "{written}"
+    );
 }

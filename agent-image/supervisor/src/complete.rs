@@ -1,11 +1,9 @@
 //! Waits until the first delivery is complete.
 
-use agentchat_contract::paths;
+use agentchat_contract::{Layout, paths};
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use inotify::{Inotify, WatchMask};
-
-use crate::layout::Layout;
 
 /// Returns once `.complete` is there.
 pub async fn wait(layout: &Layout) -> anyhow::Result<()> {

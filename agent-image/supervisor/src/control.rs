@@ -4,15 +4,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
-use agentchat_contract::{State, UPDATE_LIMIT, Update, paths};
+use agentchat_contract::{Layout, State, UPDATE_LIMIT, Update, paths};
 use anyhow::{Context as _, bail};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-use crate::layout::Layout;
 
 /// The most connections at one time.
 const CONNECTIONS: usize = 64;

@@ -1,9 +1,8 @@
 //! `agent-supervisor healthcheck`: the age of the heartbeat.
 
-use agentchat_contract::{State, exit, paths};
+use agentchat_contract::{Layout, State, exit, paths};
 use anyhow::{Context as _, ensure};
 
-use crate::layout::Layout;
 use crate::state::{HEARTBEAT, now};
 
 /// Succeeds while the supervisor's heartbeat is young.

@@ -4,7 +4,6 @@ mod backoff;
 mod complete;
 mod control;
 mod healthcheck;
-mod layout;
 mod orphans;
 mod receive;
 mod report;
@@ -15,11 +14,9 @@ mod supervise;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use agentchat_contract::exit;
+use agentchat_contract::{Layout, exit};
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
-
-use crate::layout::Layout;
 
 /// Starts the agent of this container, restarts it, stops it, and says how it does.
 #[derive(Parser)]

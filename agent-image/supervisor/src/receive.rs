@@ -6,10 +6,8 @@ use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use agentchat_contract::{Delivery, Place, exit, paths, read_delivery};
+use agentchat_contract::{Delivery, Layout, Place, exit, paths, read_delivery};
 use anyhow::Context as _;
-
-use crate::layout::Layout;
 
 /// Reads one delivery and writes its files, `.complete` last.
 pub fn receive(layout: &Layout, input: impl Read) -> anyhow::Result<i32> {

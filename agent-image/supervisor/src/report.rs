@@ -3,10 +3,8 @@
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 
-use agentchat_contract::{exit, paths};
+use agentchat_contract::{Layout, exit, paths};
 use anyhow::Context as _;
-
-use crate::layout::Layout;
 
 /// Prints the state once, or at each change until the supervisor ends.
 pub fn report(layout: &Layout, follow: bool) -> anyhow::Result<i32> {

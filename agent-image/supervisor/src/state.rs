@@ -3,10 +3,8 @@
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use agentchat_contract::{State, paths};
+use agentchat_contract::{Layout, State, paths};
 use tokio::sync::watch;
-
-use crate::layout::Layout;
 
 /// How often the heartbeat is renewed.
 pub const HEARTBEAT: Duration = Duration::from_secs(10);

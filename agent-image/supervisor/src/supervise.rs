@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use agentchat_contract::{AgentConfig, Phase, State, Termination, TerminationReason, paths};
+use agentchat_contract::{
+    AgentConfig, Layout, Phase, State, Termination, TerminationReason, paths,
+};
 use anyhow::Context as _;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::layout::Layout;
 use crate::orphans::{Ended, end_all, reap};
 use crate::signals::Signals;
 use crate::{backoff, complete, control, state};

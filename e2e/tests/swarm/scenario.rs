@@ -1,6 +1,6 @@
 //! The stories.
 
-use bollard::query_parameters::KillContainerOptionsBuilder;
+use bollard::{models::ContainerState, query_parameters::KillContainerOptionsBuilder};
 
 use crate::{
     processes::{descendants, kill},
@@ -9,6 +9,11 @@ use crate::{
 };
 
 const AGENTS: [&str; 2] = ["ada", "sam"];
+
+async fn state(container: &str) -> ContainerState {
+    let found = docker().inspect_container(container, None).await.unwrap();
+    found.state.unwrap()
+}
 
 /// One swarm through its whole life; one story, since every step starts from the last one's end.
 #[tokio::test(flavor = "multi_thread")]
@@ -26,14 +31,7 @@ async fn a_swarm_talks_survives_and_leaves_nothing() {
         .ready("ada", |a| a["status"]["sessionId"].is_string())
         .await;
     let container = before["status"]["containerId"].as_str().unwrap().to_owned();
-    let init = docker()
-        .inspect_container(&container, None)
-        .await
-        .unwrap()
-        .state
-        .unwrap()
-        .pid
-        .unwrap();
+    let init = state(&container).await.pid.unwrap();
     let claude = descendants(init, "claude");
     assert!(!claude.is_empty(), "no process named claude below {init}");
     claude.iter().for_each(|pid| kill(*pid));
@@ -61,13 +59,7 @@ async fn a_swarm_talks_survives_and_leaves_nothing() {
 
     // The operator is killed and started again: nothing is started twice, no message is lost.
     let said = person.history().await;
-    let started = docker()
-        .inspect_container(&container, None)
-        .await
-        .unwrap()
-        .state
-        .unwrap()
-        .started_at;
+    let started = state(&container).await.started_at;
     kill(swarm.service_pid("agentchat-operator"));
     person.say("Is anybody in charge? (4)").await;
     person.hear_all(&AGENTS, "(4)").await;
@@ -76,13 +68,7 @@ async fn a_swarm_talks_survives_and_leaves_nothing() {
         swarm.ready(agent, |_| true).await;
         assert_eq!(swarm.containers(agent).await.len(), 1, "{agent}");
     }
-    let now = docker()
-        .inspect_container(&container, None)
-        .await
-        .unwrap()
-        .state
-        .unwrap()
-        .started_at;
+    let now = state(&container).await.started_at;
     assert_eq!(now, started, "the container was started again");
     let heard = person.history().await;
     assert_eq!(

@@ -16,15 +16,18 @@ use crate::{chat::Person, wait::until};
 /// A swarm with a state folder of its own.
 pub struct Swarm {
     name: String,
+    manifests: PathBuf,
     home: tempfile::TempDir,
     pub chat_port: u16,
     api_port: u16,
     down: bool,
 }
 
-fn setting(name: &str) -> String {
-    env::var(name)
-        .unwrap_or_else(|_| panic!("{name} is not set; run this through `cargo xtask test`"))
+/// A variable that `cargo xtask` sets.
+pub fn setting(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set; run this through `cargo xtask test` or `bench`")
+    })
 }
 
 fn free_port() -> u16 {
@@ -41,21 +44,29 @@ fn program(name: &str) -> PathBuf {
     let path = test.parent().unwrap().parent().unwrap().join(name);
     assert!(
         path.exists(),
-        "{} is not built; run this through `cargo xtask test`",
+        "{} is not built; run this through `cargo xtask test` or `bench`",
         path.display()
     );
     path
 }
 
-fn manifests() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/quickstart")
+/// The quickstart's manifests, or a file of them.
+pub fn quickstart(file: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/quickstart");
+    folder.join(file)
 }
 
 impl Swarm {
     /// Brings the quickstart up.
     pub fn up(name: &str) -> Self {
+        Self::up_with(name, &quickstart(""))
+    }
+
+    /// Brings up what a manifest, or a folder of them, declares.
+    pub fn up_with(name: &str, manifests: &Path) -> Self {
         let swarm = Self {
             name: name.to_owned(),
+            manifests: manifests.to_owned(),
             home: tempfile::Builder::new()
                 .prefix("agentchat-e2e-")
                 .tempdir()
@@ -76,14 +87,11 @@ impl Swarm {
             setting("AGENTCHAT_E2E_IMAGE"),
         );
         let port = self.chat_port.to_string();
-        let manifests = manifests();
-        let out = self.agentctl(&[
+        self.agentctl(&[
             "up",
             "--detach",
-            "--swarm",
-            &self.name,
             "-f",
-            manifests.to_str().unwrap(),
+            self.manifests.to_str().unwrap(),
             "--socket",
             &socket,
             "--agent-image",
@@ -93,13 +101,11 @@ impl Swarm {
             "--chat-port",
             &port,
         ]);
-        assert!(out.status.success(), "agentctl up failed: {}", text(&out));
     }
 
     /// `agentctl down --purge`, and nothing is left.
     pub async fn purge(mut self) {
-        let out = self.agentctl(&["down", "--swarm", &self.name, "--purge"]);
-        assert!(out.status.success(), "agentctl down failed: {}", text(&out));
+        self.agentctl(&["down", "--purge"]);
         self.down = true;
         assert!(!self.state().exists(), "{} is left", self.state().display());
         assert!(
@@ -112,9 +118,17 @@ impl Swarm {
         );
     }
 
-    fn agentctl(&self, args: &[&str]) -> Output {
+    /// agentctl for this swarm; panics when it fails.
+    pub fn agentctl(&self, args: &[&str]) -> String {
+        let out = self.try_agentctl(args);
+        assert!(out.status.success(), "agentctl {args:?}: {}", text(&out));
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    fn try_agentctl(&self, args: &[&str]) -> Output {
         Command::new(program("agentctl"))
             .args(args)
+            .env("AGENTCHAT_SWARM", &self.name)
             .env("XDG_STATE_HOME", self.home.path())
             .env_remove("KUBECONFIG")
             .stdin(Stdio::null())
@@ -226,7 +240,7 @@ impl Swarm {
 impl Drop for Swarm {
     fn drop(&mut self) {
         if !self.down {
-            let out = self.agentctl(&["down", "--swarm", &self.name, "--purge"]);
+            let out = self.try_agentctl(&["down", "--purge"]);
             if !out.status.success() {
                 eprintln!("clean-up of swarm {} failed: {}", self.name, text(&out));
             }

@@ -2,6 +2,7 @@
 
 mod engine;
 mod listener;
+mod socket;
 
 use std::{
     io,
@@ -20,13 +21,23 @@ const TRIES: u16 = 200;
 pub fn free(address: SocketAddr, what: &str, flag: &str) -> Result<()> {
     match TcpListener::bind(address) {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => bail!(
-            "{what} can't listen on {address}: another program has that port; \
-             stop it or choose another with {flag}"
-        ),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            let who = listener::holder(address.port()).map_or_else(
+                || "another program".to_owned(),
+                |(name, pid)| format!("{name} (process {pid})"),
+            );
+            bail!(
+                "{what} can't listen on {address}: {who} has that port; stop it or choose another port \
+                 with {flag}"
+            )
+        }
         Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
             bail!("{what} can't listen on {address}: this machine has no such address; see {flag}")
         }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => bail!(
+            "{what} can't listen on {address}: ports below 1024 are not for everybody; choose another \
+             port with {flag}"
+        ),
         Err(error) => bail!("{what} can't listen on {address}: {error}; see {flag}"),
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use agentchat_api::Agent;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use kube::{Client, ResourceExt};
 use tokio_util::sync::CancellationToken;
@@ -19,8 +19,7 @@ use crate::{
     control::OPERATOR,
     get::all_agents,
     output::{self, Progress},
-    service,
-    standing::{self, Standing},
+    service, standing,
     state::{Credentials, Lock, Remembered, State},
     suspension,
     swarm::Swarm,
@@ -73,7 +72,7 @@ pub async fn take_down(
             let client = reach(&progress, &remembered, &mut swarm, purge).await?;
             let agents = rest(&client, &progress, interrupt).await?;
             let scripted = remembered.credentials == Credentials::ScriptedModel;
-            output::put(spent::table(&agents, scripted)).context("nobody reads the output")?;
+            output::put_somewhere(spent::table(&agents, scripted));
             if purge {
                 purge::purge(&client, &progress, &remembered, interrupt).await?;
             }
@@ -127,10 +126,7 @@ async fn rest(
     progress: &Progress,
     interrupt: &CancellationToken,
 ) -> Result<Vec<Agent>> {
-    let count = suspension::suspend(client).await?;
-    if count > 0 {
-        progress.step(format_args!("{count} agent(s) asked to rest"));
-    }
+    suspension::suspend(client).await?;
     let agents = all_agents(client).await?;
     let grace = agents
         .iter()
@@ -147,14 +143,10 @@ async fn rest(
                 continue;
             }
             let standing = standing::rest(agent);
-            changes.note(
-                progress,
-                &agent.name_any(),
-                standing.text(),
-                standing.style(),
-            );
-            if !matches!(standing, Standing::Good(_)) {
-                waiting.push(format!("{} {}", agent.name_any(), standing.text()));
+            let title = format!("Agent {}", agent.name_any());
+            changes.note(progress, &title, &standing);
+            if !standing.is_good() {
+                waiting.push(format!("{} {}", agent.name_any(), standing.text));
             }
         }
         Ok(if waiting.is_empty() {

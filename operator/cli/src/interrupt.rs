@@ -9,15 +9,29 @@ use crate::{
     output::{NOTE, say},
 };
 
-/// Listens from now on; SIGTERM counts as Ctrl-C. The token is cancelled by the first of them.
+/// Number of the signal of a terminal that was closed.
+const SIGHUP: u32 = 1;
+
+/// Listens from now on; SIGTERM counts as Ctrl-C, and so does a terminal that is closed, unless that was to be
+/// ignored (nohup). The token is cancelled by the first of them.
 pub fn listen() -> Result<CancellationToken> {
     let what = "signals can't be heard";
     let mut int = signal(SignalKind::interrupt()).context(what)?;
     let mut term = signal(SignalKind::terminate()).context(what)?;
+    let mut hangup = match ignored(SIGHUP) {
+        true => None,
+        false => Some(signal(SignalKind::hangup()).context(what)?),
+    };
     let token = CancellationToken::new();
     let first = token.clone();
     tokio::spawn(async move {
-        tokio::select! { _ = int.recv() => {} _ = term.recv() => {} }
+        let hung_up = async {
+            match &mut hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! { _ = int.recv() => {} _ = term.recv() => {} _ = hung_up => {} }
         first.cancel();
         say(format_args!(
             "{NOTE}stopping in good order; Ctrl-C again ends this program at once{NOTE:#}"
@@ -29,6 +43,14 @@ pub fn listen() -> Result<CancellationToken> {
         std::process::exit(Code::Interrupted as i32);
     });
     Ok(token)
+}
+
+/// Whether this process was started with a signal ignored.
+fn ignored(signal: u32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
 /// What an interrupted command ends with.

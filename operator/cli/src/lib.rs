@@ -37,6 +37,8 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     match carry_out(&cli) {
         Ok(()) => ExitCode::SUCCESS,
+        // The reader, `head` for one, has seen enough.
+        Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let bad = output::BAD;
             output::say(format_args!("{bad}error:{bad:#} {error:#}"));

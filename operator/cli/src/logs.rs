@@ -59,11 +59,7 @@ async fn copy(client: &Client, of: (&str, &str), follow: bool, tail: Option<u32>
             whole_characters(&bytes[..filled])
         };
         let text = String::from_utf8_lossy(&bytes[..whole]);
-        match output::put(output::plain(&text)) {
-            // The reader, `head` for one, has seen enough.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
-            done => done?,
-        }
+        output::put(output::plain(&text))?;
         bytes.copy_within(whole..filled, 0);
         kept = filled - whole;
         if read == 0 {

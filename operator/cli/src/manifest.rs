@@ -1,19 +1,18 @@
 //! Manifests from files: read, checked as far as that goes without a server, in the order of their application.
 
 mod check;
+mod files;
 mod overlay;
-
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+mod references;
+mod schema;
 
 use anyhow::{Context, Result, bail};
 use kube::core::ApiResource;
-use serde::Deserialize;
 use serde_json::Value;
 
+pub use files::load;
 pub use overlay::Overlay;
+pub use references::check as check_references;
 
 /// Kinds that are applied, in that order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,34 +123,27 @@ impl Manifest {
 
     /// Reads one document.
     pub fn read(mut source: Value) -> Result<Self> {
+        if !source.is_object() {
+            bail!("it is no group of fields; a manifest has apiVersion, kind, metadata and spec");
+        }
+        let kind = Self::kind_of(&source)?;
         let text = |pointer: &str| source.pointer(pointer).and_then(Value::as_str);
-        let kind = text("/kind").context("it has no `kind`")?;
-        let api_version = text("/apiVersion").context("it has no `apiVersion`")?;
-        let known = Kind::ALL
-            .into_iter()
-            .find(|k| k.name() == kind && k.api_version() == api_version);
-        let Some(kind) = known else {
-            let known = Kind::ALL.map(|k| format!("{} ({})", k.name(), k.api_version()));
-            bail!(
-                "{kind:?} of {api_version:?} is not a kind that agentctl applies; those are {}",
-                known.join(", ")
-            );
-        };
-        let name = text("/metadata/name")
-            .context("it has no `metadata.name`")?
-            .to_owned();
+        let name = text("/metadata/name").unwrap_or("without a name");
+        let title = || format!("{} {name}", kind.name());
+        check::check(kind, &source).with_context(title)?;
+        let name = name.to_owned();
         let namespace = match (kind.namespaced(), text("/metadata/namespace")) {
             (true, namespace) => Some(namespace.unwrap_or("default").to_owned()),
             (false, None) => None,
             (false, Some(_)) => bail!(
-                "a {} has no namespace; remove `metadata.namespace`",
+                "{} {name}: a {} has no namespace; remove metadata.namespace",
+                kind.name(),
                 kind.name()
             ),
         };
         if let Some(namespace) = &namespace {
             source["metadata"]["namespace"] = namespace.clone().into();
         }
-        check::check(kind, &source)?;
         Ok(Self {
             kind,
             namespace,
@@ -160,66 +152,34 @@ impl Manifest {
             overlay: Value::Null,
         })
     }
-}
 
-/// Reads files, and the `.yaml`, `.yml` and `.json` files of folders, by name; gives the order of application.
-pub fn load(paths: &[PathBuf]) -> Result<Vec<Manifest>> {
-    let mut all: Vec<Manifest> = vec![];
-    for file in files(paths)? {
-        let text = fs::read_to_string(&file)
-            .with_context(|| format!("{} can't be read", file.display()))?;
-        for (index, document) in serde_yaml::Deserializer::from_str(&text).enumerate() {
-            let place = || format!("{}, document {}", file.display(), index + 1);
-            let value = Value::deserialize(document).with_context(place)?;
-            if value.is_null() {
-                continue;
-            }
-            let manifest = Manifest::read(value).with_context(place)?;
-            let same = |m: &Manifest| {
-                (m.kind, &m.namespace, &m.name)
-                    == (manifest.kind, &manifest.namespace, &manifest.name)
-            };
-            if all.iter().any(same) {
-                bail!("{}: {} is there twice", place(), manifest.title());
-            }
-            all.push(manifest);
+    /// The kind that a document says it is of.
+    fn kind_of(source: &Value) -> Result<Kind> {
+        let text = |field: &str| {
+            let value = source.get(field).and_then(Value::as_str);
+            value.with_context(|| {
+                format!("{field} is missing; a manifest has apiVersion, kind, metadata and spec")
+            })
+        };
+        let (kind, api_version) = (text("kind")?, text("apiVersion")?);
+        match Kind::ALL.into_iter().find(|known| known.name() == kind) {
+            Some(known) if known.api_version() == api_version => Ok(known),
+            Some(known) => bail!(
+                "apiVersion is {api_version:?}, but of kind {kind} it must be {}",
+                known.api_version()
+            ),
+            None => bail!(
+                "kind is {kind:?}, but agentctl applies only {}",
+                Kind::ALL.map(Kind::name).join(", ")
+            ),
         }
     }
-    if all.is_empty() {
-        bail!("there is no manifest in {paths:?}");
-    }
-    all.sort_by_key(|manifest| manifest.kind);
-    Ok(all)
-}
-
-fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = vec![];
-    for path in paths {
-        let what = || format!("{} can't be read", path.display());
-        if !fs::metadata(path).with_context(what)?.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let entries: Result<Vec<_>, _> = fs::read_dir(path).with_context(what)?.collect();
-        let mut found: Vec<_> = entries
-            .with_context(what)?
-            .iter()
-            .map(|e| e.path())
-            .collect();
-        found.retain(|file| is_manifest(file));
-        found.sort();
-        files.append(&mut found);
-    }
-    Ok(files)
-}
-
-fn is_manifest(path: &Path) -> bool {
-    let known = |e: &std::ffi::OsStr| ["yaml", "yml", "json"].iter().any(|known| e == *known);
-    path.extension().is_some_and(known) && path.is_file()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use super::*;
 
     fn loaded(text: &str) -> Result<Vec<Manifest>> {
@@ -247,12 +207,27 @@ mod tests {
         assert_eq!(one.namespace.as_deref(), Some("default"));
         for (text, says) in [
             ("a: [1", "document 1"),
-            ("x: 1", "no `kind`"),
-            ("kind: Pod\napiVersion: v1", "\"Pod\""),
-            ("kind: Agent\napiVersion: v1", "not a kind"),
-            ("# nothing\n", "no manifest"),
-            (&format!("{agent}spec: {{}}"), "mission"),
-            (&format!("{agent}spec: {{mission: 3}}"), "string"),
+            ("- 1", "no group of fields"),
+            ("x: 1", "kind is missing"),
+            ("kind: Pod\napiVersion: v1", "kind is \"Pod\""),
+            (
+                "kind: Agent\napiVersion: v1",
+                "must be agentchat.dev/v1alpha1",
+            ),
+            ("# nothing\n", "no manifest in /"),
+            (
+                &format!("{agent}spec: {{}}"),
+                "Agent ada: spec.mission is missing",
+            ),
+            (&format!("{agent}spec: {{mission: 3}}"), "must be text"),
+            (
+                &format!("{agent}spec: {{mission: x, mission: y}}"),
+                "duplicate",
+            ),
+            (
+                &format!("{agent}spec: {{mission: x}}").replace(": ada}", ": Ada_1}"),
+                "metadata.name is \"Ada_1\"",
+            ),
             (
                 &format!("{agent}spec: {{mission: x, misson: y}}"),
                 "spec.misson",

@@ -1,8 +1,17 @@
 //! What a person sees: progress with the time on standard error, in colours where they are wanted.
 
-use std::{fmt::Display, io::Write, time::Instant};
+use std::{
+    fmt::Display,
+    io::Write,
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
 
 use anstyle::{AnsiColor, Style};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+/// Between two looks at standard output.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// For times and other things that may be overlooked.
 pub const FAINT: Style = Style::new().dimmed();
@@ -53,11 +62,63 @@ pub fn say(text: impl Display) {
     drop(writeln!(anstream::stderr().lock(), "{text}"));
 }
 
-/// Text on standard output, the command's result; fails when nobody takes it.
-pub fn put(text: impl Display) -> std::io::Result<()> {
+/// Standard output takes nothing.
+#[derive(Debug)]
+pub struct Unwritten(std::io::Error);
+
+impl Unwritten {
+    /// Whether its reader has gone, `head` for one; otherwise the disk may be full.
+    pub fn is_closed(&self) -> bool {
+        self.0.kind() == std::io::ErrorKind::BrokenPipe
+    }
+}
+
+impl std::fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("standard output can't be written")
+    }
+}
+
+impl std::error::Error for Unwritten {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// Whether an error is that the reader of standard output has gone.
+pub fn is_closed(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref().is_some_and(Unwritten::is_closed))
+}
+
+/// Returns when standard output has no reader any more; never, where that can't be known.
+pub async fn closed() {
+    let stdout = std::io::stdout();
+    let gone = || {
+        let mut out = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        let found = poll(&mut out, PollTimeout::ZERO);
+        let events = out[0].revents().unwrap_or(PollFlags::empty());
+        found.is_ok() && events.contains(PollFlags::POLLERR)
+    };
+    while !gone() {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Text on standard output, the command's result.
+pub fn put(text: impl Display) -> Result<(), Unwritten> {
     let mut out = anstream::stdout().lock();
-    write!(out, "{text}")?;
-    out.flush()
+    write!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(Unwritten)
+}
+
+/// Text on standard output; where nobody takes it, on standard error, and what is being done goes on.
+pub fn put_somewhere(text: impl Display) {
+    if put(&text).is_err() {
+        drop(write!(anstream::stderr().lock(), "{text}"));
+    }
 }
 
 /// Text from elsewhere, without anything that could steer a terminal.

@@ -1,6 +1,6 @@
 //! `agentctl run`: an Agent from a command line.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -90,7 +90,7 @@ impl Run {
                     _ => told(error, &format!("{} was not accepted", manifest.title())),
                 })?;
         match self.output {
-            Some(form) => output::put(render(&made, form)?).context("nobody reads the output")?,
+            Some(form) => output::put(render(&made, form)?)?,
             None => output::put(format_args!("{} created\n", manifest.title()))?,
         }
         Ok(())

@@ -4,87 +4,141 @@ use agentchat_api::{Agent, AgentPhase, AgentStatus, Node, is_true};
 use anstyle::Style;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use crate::output::{BAD, GOOD};
+use crate::output::{BAD, GOOD, NOTE};
 
 /// How an object stands in the eyes of somebody who waits for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub struct Standing {
+    /// What is to be expected of it.
+    pub outlook: Outlook,
+    /// The words for it.
+    pub text: String,
+    /// Whether its log may tell more.
+    pub log: bool,
+}
+
+/// What is to be expected of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
     /// It is as it should be.
-    Good(String),
-    /// It may still become so.
-    Waiting(String),
-    /// It will not become so by itself.
-    Bad(String),
+    Good,
+    /// It is on its way.
+    Waiting,
+    /// Something stands in its way that may go away by itself, as much does while things start.
+    Hindered,
+    /// It will not become as it should be by itself.
+    Bad,
 }
 
 impl Standing {
-    /// The words for it.
-    pub fn text(&self) -> &str {
-        match self {
-            Self::Good(text) | Self::Waiting(text) | Self::Bad(text) => text,
+    /// One whose log tells nothing more.
+    pub fn new(outlook: Outlook, text: impl Into<String>) -> Self {
+        Self {
+            outlook,
+            text: text.into(),
+            log: false,
         }
     }
 
-    /// How they look.
+    fn but(self, outlook: Outlook) -> Self {
+        Self { outlook, ..self }
+    }
+
+    /// Whether it is as it should be.
+    pub fn is_good(&self) -> bool {
+        self.outlook == Outlook::Good
+    }
+
+    /// How the words look.
     pub fn style(&self) -> Style {
-        match self {
-            Self::Good(_) => GOOD,
-            Self::Waiting(_) => Style::new(),
-            Self::Bad(_) => BAD,
+        match self.outlook {
+            Outlook::Good => GOOD,
+            Outlook::Waiting => Style::new(),
+            Outlook::Hindered => NOTE,
+            Outlook::Bad => BAD,
         }
     }
 }
+
+/// Reasons of an Agent that somebody must do something about, and of a Node.
+const STUCK: [&str; 12] = [
+    "ConfigMapNotFound",
+    "EngineRefused",
+    "IdentityRequired",
+    "ImageNotFound",
+    "InvalidSpec",
+    "MachineUnsupported",
+    "NodeNotFound",
+    "NodeNotUsable",
+    "NoNode",
+    "SecretNotFound",
+    "ServerAmbiguous",
+    "ServerNotFound",
+];
 
 /// What is said of an Agent whose model has not answered since it began.
 pub const NO_ANSWER: &str = "waits for the model's first answer";
 
-/// An Agent that was asked to work.
-pub fn agent(agent: &Agent) -> Standing {
+/// An Agent that was asked to work; `before` are the tokens that it had written already when it is to begin
+/// anew: what it did until then says nothing about now.
+pub fn agent(agent: &Agent, before: Option<u64>) -> Standing {
     let Some(status) = agent
         .status
         .as_ref()
         .filter(|s| s.observed_generation == agent.metadata.generation)
     else {
-        return Standing::Waiting("Pending".into());
+        return Standing::new(Outlook::Waiting, "Pending");
     };
     let phase = status.phase.unwrap_or_default();
-    let text = line(&format!("{phase:?}"), &status.conditions);
+    let (outlook, text) = line(&format!("{phase:?}"), &status.conditions);
+    let standing = Standing::new(outlook, text);
     match phase {
-        AgentPhase::Suspended if agent.spec.suspend => Standing::Good(text),
-        AgentPhase::Completed => Standing::Good(text),
-        AgentPhase::Failed => {
-            let why = status
-                .last_termination
-                .as_ref()
-                .map(|last| last.reason.as_str());
-            Standing::Bad(format!("{text}{}", why.map(advice).unwrap_or_default()))
-        }
-        _ if !is_true(&status.conditions, "Ready") || agent.spec.suspend => Standing::Waiting(text),
-        _ if has_thought(status) => Standing::Good(text),
-        _ => Standing::Waiting(format!("{text}, {NO_ANSWER}")),
+        AgentPhase::Suspended if agent.spec.suspend => standing.but(Outlook::Good),
+        AgentPhase::Completed => standing.but(Outlook::Good),
+        AgentPhase::Failed => failed(status, standing),
+        _ if !is_true(&status.conditions, "Ready") || agent.spec.suspend => Standing {
+            log: phase == AgentPhase::CrashLoopBackOff,
+            ..standing
+        },
+        _ if has_thought(status, before) => standing.but(Outlook::Good),
+        _ => Standing {
+            text: format!("{}, {NO_ANSWER}", standing.text),
+            log: true,
+            outlook: Outlook::Waiting,
+        },
     }
 }
 
-/// Whether the model has answered: before that, nobody knows whether its credential is good.
-fn has_thought(status: &AgentStatus) -> bool {
+/// An Agent that has failed: why, and what a person can do.
+fn failed(status: &AgentStatus, standing: Standing) -> Standing {
+    let ended = status.last_termination.as_ref();
+    let why = ended.map_or("", |last| last.reason.as_str());
+    let mut text = standing.text;
+    if !why.is_empty() && !text.contains(&format!("({why})")) {
+        text = format!("{text} ({why})");
+    }
+    if why == "AuthenticationRefused" {
+        text.push_str("; `agentctl up` puts one there from --oauth-token-file or --api-key-file");
+    }
+    let explained = ["AuthenticationRefused", "QuotaExhausted", "BudgetExhausted"];
+    Standing {
+        outlook: Outlook::Bad,
+        text,
+        log: !explained.contains(&why),
+    }
+}
+
+/// Whether the model has answered: before that, nobody knows whether its credential is good. Answers are no
+/// proof in an Agent that begins anew, those of its last run may be reported late; tokens come with each turn.
+fn has_thought(status: &AgentStatus, before: Option<u64>) -> bool {
     let activity = status
         .activity
         .as_ref()
         .map(|activity| activity.state.as_str());
-    status.usage.as_ref().is_some_and(|usage| usage.turns > 0)
-        || matches!(activity, Some("Listening" | "Tool"))
-}
-
-/// A termination reason, and what a person can do.
-fn advice(reason: &str) -> String {
-    let hint = match reason {
-        "AuthenticationRefused" => {
-            ": the model's credential was refused; give a good one with --oauth-token-file or --api-key-file"
-        }
-        "QuotaExhausted" => ": the account's quota is used up",
-        _ => "",
-    };
-    format!(" ({reason}{hint})")
+    status.usage.as_ref().is_some_and(|usage| match before {
+        Some(tokens) => usage.tokens_out > tokens,
+        None => usage.turns > 0,
+    }) || matches!(activity, Some("Listening" | "Tool"))
 }
 
 /// An Agent that was asked to rest: `Good` when nothing of it runs.
@@ -94,10 +148,9 @@ pub fn rest(agent: &Agent) -> Standing {
         .as_ref()
         .filter(|s| s.observed_generation == agent.metadata.generation)
     else {
-        return Standing::Waiting("asked to rest".into());
+        return Standing::new(Outlook::Waiting, "asked to rest");
     };
     let phase = status.phase.unwrap_or_default();
-    let text = line(&format!("{phase:?}"), &status.conditions);
     let at_rest = match phase {
         AgentPhase::Suspended | AgentPhase::Completed => true,
         // Something that it needs is missing, or its end was bad: then its container tells.
@@ -107,9 +160,10 @@ pub fn rest(agent: &Agent) -> Standing {
         _ => false,
     };
     if at_rest {
-        Standing::Good(format!("{phase:?}"))
+        Standing::new(Outlook::Good, format!("{phase:?}"))
     } else {
-        Standing::Waiting(text)
+        let (_, text) = line(&format!("{phase:?}"), &status.conditions);
+        Standing::new(Outlook::Waiting, text)
     }
 }
 
@@ -120,33 +174,30 @@ pub fn node(node: &Node) -> Standing {
         .as_ref()
         .filter(|s| s.observed_generation == node.metadata.generation)
     else {
-        return Standing::Waiting("Pending".into());
+        return Standing::new(Outlook::Waiting, "Pending");
     };
-    let text = line(
+    let (outlook, text) = line(
         &format!("{:?}", status.phase.unwrap_or_default()),
         &status.conditions,
     );
-    let reason = status
-        .conditions
-        .iter()
-        .find(|c| c.type_ == "Ready")
-        .map(|c| c.reason.as_str());
-    match reason {
-        _ if is_true(&status.conditions, "Ready") => Standing::Good(text),
-        Some("MachineUnsupported") => Standing::Bad(text),
-        _ => Standing::Waiting(text),
-    }
+    let ready = is_true(&status.conditions, "Ready");
+    Standing::new(if ready { Outlook::Good } else { outlook }, text)
 }
 
 /// Phase, and why it is not Ready.
-fn line(phase: &str, conditions: &[Condition]) -> String {
-    match conditions
-        .iter()
-        .find(|c| c.type_ == "Ready" && c.status != "True")
-    {
-        Some(c) if !c.message.is_empty() => format!("{phase}: {} ({})", c.message, c.reason),
-        Some(c) if c.reason != phase => format!("{phase} ({})", c.reason),
-        _ => phase.to_owned(),
+fn line(phase: &str, conditions: &[Condition]) -> (Outlook, String) {
+    let unready = |c: &&Condition| c.type_ == "Ready" && c.status != "True";
+    match conditions.iter().find(unready) {
+        Some(c) if !c.message.is_empty() => {
+            let outlook = if STUCK.contains(&c.reason.as_str()) {
+                Outlook::Bad
+            } else {
+                Outlook::Hindered
+            };
+            (outlook, format!("{phase}: {} ({})", c.message, c.reason))
+        }
+        Some(c) if c.reason != phase => (Outlook::Waiting, format!("{phase} ({})", c.reason)),
+        _ => (Outlook::Waiting, phase.to_owned()),
     }
 }
 
@@ -172,29 +223,47 @@ mod tests {
     fn a_status_of_an_older_spec_counts_for_nothing() {
         let mut status = json!({"observedGeneration": 1, "phase": "Running",
             "conditions": ready("True", "Ready"), "usage": {"turns": 1}});
-        let good = Standing::Good("Running".into());
-        assert_eq!(agent(&made(false, 1, status.clone())), good);
-        let pending = Standing::Waiting("Pending".into());
-        assert_eq!(agent(&made(false, 2, status.clone())), pending);
+        let good = Standing::new(Outlook::Good, "Running");
+        assert_eq!(agent(&made(false, 1, status.clone()), None), good);
+        let earlier = agent(&made(false, 1, status.clone()), Some(0));
+        assert!(earlier.text.contains(NO_ANSWER), "{earlier:?}");
+        let pending = Standing::new(Outlook::Waiting, "Pending");
+        assert_eq!(agent(&made(false, 2, status.clone()), None), pending);
         status["usage"] = Value::Null;
-        let thinking = agent(&made(false, 1, status.clone()));
-        assert!(thinking.text().contains(NO_ANSWER), "{thinking:?}");
+        let thinking = agent(&made(false, 1, status.clone()), None);
+        assert!(thinking.text.contains(NO_ANSWER), "{thinking:?}");
         status["activity"] = json!({"state": "Listening"});
-        assert_eq!(agent(&made(false, 1, status.clone())), good);
-        assert!(matches!(rest(&made(true, 2, status)), Standing::Waiting(_)));
+        assert_eq!(agent(&made(false, 1, status.clone()), None), good);
+        assert!(!rest(&made(true, 2, status)).is_good());
     }
 
     #[test]
     fn failures_say_what_to_do() {
         let status = json!({"observedGeneration": 1, "phase": "Failed", "conditions": ready("False", "Ended"),
             "lastTermination": {"reason": "AuthenticationRefused"}});
-        let Standing::Bad(text) = agent(&made(false, 1, status)) else {
-            panic!("not bad")
-        };
+        let stands = agent(&made(false, 1, status), None);
+        assert_eq!((stands.outlook, stands.log), (Outlook::Bad, false));
+        let text = stands.text;
         assert!(
             text.contains("m (Ended)") && text.contains("--api-key-file"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_goes_away_by_itself_is_told_from_what_does_not() {
+        let stands = |phase: &str, reason: &str| {
+            let conditions = ready("False", reason);
+            let status = json!({"observedGeneration": 1, "phase": phase, "conditions": conditions});
+            agent(&made(false, 1, status), None)
+        };
+        assert_eq!(stands("Pending", "SecretNotFound").outlook, Outlook::Bad);
+        assert_eq!(
+            stands("Pending", "ServerNotReady").outlook,
+            Outlook::Hindered
+        );
+        let crashing = stands("CrashLoopBackOff", "RunnerBackingOff");
+        assert_eq!((crashing.outlook, crashing.log), (Outlook::Hindered, true));
     }
 
     #[test]
@@ -206,7 +275,7 @@ mod tests {
                 json!({"observedGeneration": 1, "phase": "Pending", "conditions": conditions});
             made(true, 1, status)
         };
-        assert!(matches!(rest(&pending("False")), Standing::Good(_)));
-        assert!(matches!(rest(&pending("True")), Standing::Waiting(_)));
+        assert!(rest(&pending("False")).is_good());
+        assert!(!rest(&pending("True")).is_good());
     }
 }

@@ -15,17 +15,15 @@ const SUSPENDED_BY: &str = "agentchat.dev/suspended-by";
 /// `agentctl down` did.
 const DOWN: &str = "down";
 
-/// Asks every Agent to rest that was not asked before; gives how many there were.
-pub async fn suspend(client: &Client) -> Result<usize> {
-    let mut count = 0;
+/// Asks every Agent to rest that was not asked before.
+pub async fn suspend(client: &Client) -> Result<()> {
     for agent in all_agents(client).await? {
         if !agent.spec.suspend && agent.metadata.deletion_timestamp.is_none() {
             let patch = json!({"metadata": {"annotations": {SUSPENDED_BY: DOWN}}, "spec": {"suspend": true}});
             change(client, &agent, &patch).await?;
-            count += 1;
         }
     }
-    Ok(count)
+    Ok(())
 }
 
 /// Wakes those that `down` has put to rest, except where the manifest itself wants rest; gives how many.

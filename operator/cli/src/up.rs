@@ -7,6 +7,7 @@ mod call;
 mod choice;
 mod credentials;
 mod foreground;
+mod ports;
 mod ready;
 mod undo;
 
@@ -74,6 +75,9 @@ impl Up {
         let progress = Progress::start();
         let interrupt = interrupt::listen()?;
         let credential = self.given.read().code(Code::Invalid)?;
+        if let Some(warning) = self.given.warning() {
+            progress.note(warning);
+        }
         let fresh = !state.exists();
         state.create()?;
         let lock = Lock::take(state, &progress).await?;
@@ -95,7 +99,7 @@ impl Up {
             "export KUBECONFIG={}\n",
             shell_word(&state.kubeconfig().to_string_lossy())
         );
-        output::put(export).context("nobody reads the output")?;
+        output::put_somewhere(export);
         hints(state, self.detach);
         if self.detach {
             Ok(())

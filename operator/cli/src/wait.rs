@@ -1,8 +1,9 @@
-//! Waiting: with a deadline, an eye on Ctrl-C, and a word whenever something changes.
+//! Waiting: with a deadline, an eye on Ctrl-C, and a word whenever something has changed.
 
-use std::{collections::BTreeMap, time::Duration};
+mod changes;
 
-use anstyle::Style;
+use std::time::Duration;
+
 use anyhow::{Result, anyhow};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -10,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     exit::{Code, WithCode},
     interrupt::interrupted,
-    output::{NAME, Progress, plain},
 };
+
+pub use changes::Changes;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(200);
@@ -67,23 +69,6 @@ impl Patience {
                 () = self.interrupt.cancelled() => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
-        }
-    }
-}
-
-/// Says how things stand, whenever one of them has changed.
-#[derive(Debug, Default)]
-pub struct Changes(BTreeMap<String, String>);
-
-impl Changes {
-    /// Notes how a thing stands; says it, in a style, when that is new.
-    pub fn note(&mut self, progress: &Progress, thing: &str, state: &str, style: Style) {
-        if self.0.get(thing).is_none_or(|old| old != state) {
-            progress.step(format_args!(
-                "{NAME}{thing}{NAME:#} {style}{}{style:#}",
-                plain(state)
-            ));
-            self.0.insert(thing.to_owned(), state.to_owned());
         }
     }
 }

@@ -187,12 +187,32 @@ mod tests {
         assert_eq!(key.sign(&text), signature);
         assert!(verify(&key.public_key_pem(), &text, signature));
         assert!(!verify(&key.public_key_pem(), "another text", signature));
+        let others = [
+            (
+                "ACCEPT|prop_x_00000000||",
+                "jsIzJd4NMLSbqCBogSFOurKfpVpcX/qytIsoc4lzf9ooyD5hMjGXf4eWdSrlzqm7Uws6VW4UXVkmz3RHjQuKBg==",
+            ),
+            (
+                "@0123456789abcdef|Test task|1.5|SOL|alice-code|60|",
+                "i0YHjcFCq394eGSOHGhH8Qrt2wARgdJVywUeg9YtdYBufB0KEHS3l13VHsjT3eVUiFYzeKy1fKoFvtujmPNFCQ==",
+            ),
+        ];
+        for (text, signature) in others {
+            assert_eq!(key.sign(text), signature);
+        }
     }
 
     #[test]
     fn a_malformed_signature_is_no_signature() {
         let pem = known().public_key_pem();
-        for bad in ["", "totally-invalid-signature", "bad-signature", "AAAA"] {
+        for bad in [
+            "",
+            "totally-invalid-signature",
+            "invalid-base64-signature",
+            "invalid-signature-not-base64!",
+            "bad-signature",
+            "AAAA",
+        ] {
             assert!(!verify(&pem, "text", bad), "{bad}");
         }
     }
@@ -209,6 +229,16 @@ mod tests {
         ] {
             assert!(!is_canonical_public_key(&other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn an_id_is_that_of_the_canonical_form() {
+        let line = "MCowBQYDK2VwAyEAPvxbR5KaXSid3BBBOx3K2vS9Rb6i9SrzkrLb9nhCbRE=";
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{line}\n-----END PUBLIC KEY-----\n");
+        assert_eq!(agent_id(&pem), "5e62226b595d94f1");
+        let other = pem.trim_end();
+        assert_eq!(agent_id(other), "af789b05d34d86e4");
+        assert!(is_canonical_public_key(&pem) && !is_canonical_public_key(other));
     }
 
     #[test]

@@ -18,8 +18,10 @@ impl Hub {
             self.close(id, 1008, "Rate limit exceeded");
             return;
         }
-        let handled =
-            frame::parse(text).and_then(|(type_, fields)| self.dispatch(id, &type_, &fields));
+        let handled = frame::parse(text).and_then(|(type_, fields)| match market::knows(&type_) {
+            true => self.trade(id, text),
+            false => self.dispatch(id, &type_, &fields),
+        });
         self.answer(id, handled);
     }
 
@@ -68,7 +70,6 @@ impl Hub {
             "ADMIN_UNBAN" => self.unban(id, fields),
             "ADMIN_MOTD" => self.set_motd(id, fields),
             "ADMIN_VERIFY" => self.vouch(id, fields),
-            _ if market::knows(type_) => self.trade(id, type_, fields),
             _ => Err(invalid("this type of message is not known here")),
         }
     }

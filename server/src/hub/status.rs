@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, time::Instant};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     Hub,
@@ -60,9 +60,18 @@ impl Hub {
             "started_at": iso(self.began.ms),
             "agents": {"connected": connected, "with_identity": keyed.count()},
             "channels": {"total": self.rooms.len(), "public": open.count()},
-            "proposals": {"total": 0, "byStatus": {}, "agents": 0},
+            "proposals": self.proposals(),
             "timestamp": iso(now_ms()),
         })
+    }
+
+    fn proposals(&self) -> Value {
+        let summary = self.market.summary();
+        let by_status = summary.by_status.iter();
+        let by_status: Map<String, Value> = by_status
+            .map(|(status, count)| (status.as_str().to_owned(), (*count).into()))
+            .collect();
+        json!({"total": summary.total, "byStatus": by_status, "agents": summary.agents})
     }
 
     /// The answer to `GET /metrics`, in the text format of Prometheus.

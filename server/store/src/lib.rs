@@ -1,10 +1,11 @@
-//! Durable storage of the chat server: channels, messages, who may come in, in one SQLite file.
+//! Durable storage of the chat server: channels, messages, who may come in, the marketplace, in one SQLite file.
 //!
 //! Writes between [`Store::begin`] and [`Store::commit`] share one transaction: all of them are durable when
 //! `commit` returns, or none is. Each channel has an epoch and a growing offset.
 
 mod channels;
 mod maintenance;
+mod market;
 mod messages;
 mod people;
 mod schema;

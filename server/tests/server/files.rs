@@ -78,11 +78,9 @@ async fn files_arrive_as_they_were_also_when_the_network_breaks() {
     assert_eq!((&*list[1].name, list[1].size), ("data/binary", 900_000));
     sam.transfers.accept(&from, &tid).unwrap();
     let send = async {
-        loop {
-            match timeout(DEADLINE, ada.next(&mut 0)).await.unwrap() {
-                FileEvent::Sent { to, tid } => return (to, tid),
-                event => panic!("{event:?}"),
-            }
+        match timeout(DEADLINE, ada.next(&mut 0)).await.unwrap() {
+            FileEvent::Sent { to, tid } => (to, tid),
+            event => panic!("{event:?}"),
         }
     };
     let receive = async {

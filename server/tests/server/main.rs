@@ -19,6 +19,7 @@ mod exchange;
 mod files;
 mod floor;
 mod health;
+mod market;
 mod moderation;
 mod process;
 mod program;

@@ -15,6 +15,9 @@ use tokio::{
     net::UnixStream,
 };
 
+use super::socket::unusable;
+use crate::output::plain;
+
 /// How long one answer may take.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// The largest answer, in bytes.
@@ -49,26 +52,38 @@ impl Engine {
 
     /// Checks that a Podman that is new enough answers; gives its version.
     pub async fn version(&self) -> Result<String> {
-        let (_, answer) = self.get("/version").await?;
+        let (status, answer) = self.get("/version").await?;
         let parts = answer["Components"].as_array();
-        let podman = parts
-            .into_iter()
-            .flatten()
-            .find(|c| c["Name"] == "Podman Engine");
-        let Some(version) = podman.and_then(|c| c["Version"].as_str()) else {
+        let named = |name: &str| {
+            let all = parts.into_iter().flatten();
+            let one = all.into_iter().find(|part| part["Name"] == name);
+            one.and_then(|part| part["Version"].as_str())
+        };
+        let Some(version) = named("Podman Engine") else {
+            let who = match named("Engine").or(answer["Version"].as_str()) {
+                Some(version) => format!("a program of version {}, Docker perhaps", plain(version)),
+                None => format!("a program that answers {status} when asked for its version"),
+            };
             bail!(
-                "{} is not Podman's; give Podman's with --socket",
+                "what answers on {} is not Podman but {who}; give Podman's socket with --socket",
                 self.socket.display()
             );
         };
-        let major = version
-            .split('.')
-            .next()
-            .and_then(|n| n.parse::<u64>().ok());
-        if major.is_none_or(|major| major < OLDEST) {
-            bail!("Podman {version} is too old; install {OLDEST}.0 or newer (`cargo xtask setup`)");
+        let version = plain(version);
+        let major = version.split('.').next().map(str::parse::<u64>);
+        match major {
+            Some(Ok(major)) if major >= OLDEST => {}
+            Some(Ok(_)) => bail!(
+                "the Podman on {} is version {version}, which is too old; install {OLDEST}.0 or newer",
+                self.socket.display()
+            ),
+            _ => bail!(
+                "the Podman on {} says that it is version {version:?}, which can't be understood; \
+                 {OLDEST}.0 or newer is needed",
+                self.socket.display()
+            ),
         }
-        Ok(version.to_owned())
+        Ok(version)
     }
 
     /// Whether the engine has an image.
@@ -108,34 +123,34 @@ impl Engine {
         let socket = self.socket.display();
         let Ok(answer) = tokio::time::timeout(DEADLINE, self.exchange(path)).await else {
             bail!(
-                "nothing answers on {socket} within {} s; is Podman stuck?",
+                "nothing answers on {socket} within {} s; see whether Podman is stuck, or give another socket with --socket",
                 DEADLINE.as_secs()
             );
         };
         let answer = answer?;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let status = status.with_context(|| format!("{socket} does not speak HTTP"))?;
+        let status = status.with_context(|| format!("what answers on {socket} does not speak HTTP, so it is not Podman; give Podman's socket with --socket"))?;
         Ok((status, serde_json::from_str(body).unwrap_or(Value::Null)))
     }
 
     async fn exchange(&self, path: &str) -> Result<String> {
-        let user = if nix::unistd::geteuid().is_root() {
-            ""
-        } else {
-            "--user "
+        let mut stream = match UnixStream::connect(&self.socket).await {
+            Ok(stream) => stream,
+            Err(error) => bail!(unusable(&self.socket, &error)),
         };
-        let mut stream = UnixStream::connect(&self.socket).await.with_context(|| {
-            format!(
-                "Podman's socket {} can't be used; start it (`cargo xtask setup`, or `systemctl \
-                 {user}enable --now podman.socket`), or give another with --socket",
-                self.socket.display()
-            )
-        })?;
         let request = format!("GET {path} HTTP/1.0\r\nHost: podman\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
+        let broke = || format!("what listens on {} broke off", self.socket.display());
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .with_context(broke)?;
         let mut answer = vec![];
-        stream.take(LARGEST).read_to_end(&mut answer).await?;
+        stream
+            .take(LARGEST)
+            .read_to_end(&mut answer)
+            .await
+            .with_context(broke)?;
         Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 }
@@ -172,17 +187,14 @@ mod tests {
         let (_dir, engine) = answering(podman).await;
         assert_eq!(engine.version().await.unwrap(), "5.4.2");
         let old = r#"{"Components": [{"Name": "Podman Engine", "Version": "3.4.4"}]}"#;
-        for (body, says) in [(old, "too old"), (r#"{"Components": []}"#, "not Podman's")] {
+        for (body, says) in [(old, "too old"), (r#"{"Components": []}"#, "not Podman")] {
             let (_dir, engine) = answering(body).await;
             let said = engine.version().await.unwrap_err().to_string();
             assert!(said.contains(says), "{said}");
         }
         let nobody = Engine::at(Path::new("/nowhere/podman.sock"));
         let said = format!("{:#}", nobody.version().await.unwrap_err());
-        assert!(
-            said.contains("--socket") && said.contains("No such file"),
-            "{said}"
-        );
+        assert!(said.contains("/nowhere/podman.sock"), "{said}");
     }
 
     #[tokio::test]

@@ -2,15 +2,33 @@
 
 use std::{collections::HashSet, fs};
 
+use crate::output::plain;
+
 /// Whether the process has a socket that listens on the TCP port, whatever the address.
 pub fn listens(pid: i32, port: u16) -> bool {
+    has_one_of(pid, &inodes(port))
+}
+
+/// Name and id of the process that listens on the TCP port, as far as one may look.
+pub fn holder(port: u16) -> Option<(String, i32)> {
+    let inodes = inodes(port);
+    let entries = fs::read_dir("/proc").ok()?.flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let pid = pids.into_iter().find(|pid| has_one_of(*pid, &inodes))?;
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some((plain(name.trim_end()), pid))
+}
+
+/// The sockets that listen on the port.
+fn inodes(port: u16) -> HashSet<String> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string);
-    let rows: Vec<_> = tables
-        .iter()
-        .flatten()
-        .flat_map(|text| text.lines())
-        .collect();
-    let inodes: HashSet<_> = rows.iter().filter_map(|row| listening(row, port)).collect();
+    let rows = tables.iter().flatten().flat_map(|text| text.lines());
+    rows.filter_map(|row| listening(row, port))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn has_one_of(pid: i32, inodes: &HashSet<String>) -> bool {
     let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else {
         return false;
     };
@@ -44,6 +62,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let own = i32::try_from(std::process::id()).unwrap();
         assert!(listens(own, port));
+        assert_eq!(holder(port).unwrap().1, own);
         let mut other = std::process::Command::new("cat")
             .stdin(std::process::Stdio::piped())
             .spawn()
@@ -53,5 +72,6 @@ mod tests {
         other.wait().unwrap();
         drop(listener);
         assert!(!listens(own, port));
+        assert_eq!(holder(port), None);
     }
 }

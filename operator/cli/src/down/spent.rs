@@ -5,9 +5,16 @@ use kube::ResourceExt;
 
 use crate::get::columns;
 
-/// A table with a total; empty when there are no agents.
+/// A table with a total; empty when none of the agents has done anything.
 pub fn table(agents: &[Agent], scripted: bool) -> String {
-    if agents.is_empty() {
+    let used = |agent: &Agent| {
+        let usage = agent
+            .status
+            .as_ref()
+            .and_then(|status| status.usage.as_ref());
+        usage.is_some_and(|u| u.turns > 0 || u.tokens_in > 0 || u.tokens_out > 0)
+    };
+    if !agents.iter().any(used) {
         return String::new();
     }
     let heading = ["SPENT BY", "TURNS", "TOKENS IN", "TOKENS OUT", "COST"];

@@ -24,6 +24,7 @@ pub fn agents(all: &[Agent]) -> String {
         "TURNS",
         "COST",
         "AGE",
+        "MESSAGE",
     ])];
     for agent in all {
         let status = agent.status.clone().unwrap_or_default();
@@ -44,7 +45,15 @@ pub fn agents(all: &[Agent]) -> String {
                 format!("${}", usage.cost_usd)
             },
             age(&agent.metadata),
+            unready(&status.conditions),
         ]);
+    }
+    if rows
+        .iter()
+        .skip(1)
+        .all(|row| row.last().is_some_and(String::is_empty))
+    {
+        rows.iter_mut().for_each(|row| drop(row.pop()));
     }
     if !several {
         rows.iter_mut().for_each(|row| drop(row.remove(0)));
@@ -63,10 +72,6 @@ pub fn nodes(all: &[Node]) -> String {
     ])];
     for node in all {
         let status = node.status.clone().unwrap_or_default();
-        let unready = status
-            .conditions
-            .iter()
-            .find(|c| c.type_ == "Ready" && c.status != "True");
         rows.push(vec![
             node.name_any(),
             format!("{:?}", node.spec.role),
@@ -79,7 +84,7 @@ pub fn nodes(all: &[Node]) -> String {
                 .map(|info| info.podman_version)
                 .unwrap_or_default(),
             age(&node.metadata),
-            unready.map(|c| c.message.clone()).unwrap_or_default(),
+            unready(&status.conditions),
         ]);
     }
     if all.is_empty() {
@@ -100,6 +105,13 @@ fn ready(conditions: &[Condition]) -> String {
         Some(c) => format!("{} ({})", c.status, c.reason),
         None => "Unknown".into(),
     }
+}
+
+/// Why an object is not Ready.
+fn unready(conditions: &[Condition]) -> String {
+    let unready = |c: &&Condition| c.type_ == "Ready" && c.status != "True";
+    let found = conditions.iter().find(unready);
+    found.map(|c| c.message.clone()).unwrap_or_default()
 }
 
 fn age(meta: &ObjectMeta) -> String {

@@ -6,10 +6,15 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::Kind;
+use super::{Kind, schema};
 
-/// Fails on a wrong type, a missing field, and a field that there is not.
+/// Fails on a wrong type, a missing field, a field that there is not, and a name that can't be one.
 pub fn check(kind: Kind, source: &Value) -> Result<()> {
+    let mut problems = schema::problems(kind, source);
+    problems.extend(names(kind, source));
+    if !problems.is_empty() {
+        bail!(problems.join("\n  "));
+    }
     match kind {
         Kind::Namespace => known::<Namespace>(source),
         Kind::Secret => known::<Secret>(source),
@@ -17,6 +22,31 @@ pub fn check(kind: Kind, source: &Value) -> Result<()> {
         Kind::Node => known::<Node>(source),
         Kind::Agent => known::<Agent>(source),
     }
+}
+
+/// Names that can't be ones.
+fn names(kind: Kind, source: &Value) -> Vec<String> {
+    let label = |part: &str| {
+        let bytes = part.as_bytes();
+        let edge = |b: &&u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let edges = bytes.first().filter(edge).and(bytes.last().filter(edge));
+        edges.is_some() && bytes.iter().all(|b| edge(&b) || *b == b'-')
+    };
+    let dots = kind != Kind::Namespace;
+    let rules = [("name", dots), ("namespace", false)];
+    let broken = rules.into_iter().filter_map(|(field, dots)| {
+        let name = source["metadata"][field].as_str()?;
+        let (longest, extra) = if dots { (253, ", - and .") } else { (63, " and -") };
+        let parts = |name: &str| name.split('.').all(label) && (dots || !name.contains('.'));
+        let good = name.len() <= longest && parts(name);
+        (!good).then(|| {
+            format!(
+                "metadata.{field} is {name:?}, but must have at most {longest} of a-z, 0-9{extra}, with a \
+                 letter or digit first and last"
+            )
+        })
+    });
+    broken.collect()
 }
 
 /// A field is known when it survives the way through the type, unless it holds nothing.

@@ -5,18 +5,15 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
 };
 
-use agentchat_api::ServerSpec;
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
 
 use super::{Up, credentials::Credential, model_url};
 use crate::{
     check::{self, Engine, default_socket},
-    control::OPERATOR,
-    manifest::{Manifest, Overlay},
+    manifest::Overlay,
     service,
     state::{Credentials, Remembered, State},
-    swarm::{MODEL, SERVER},
+    swarm::MODEL,
 };
 
 /// Where ports are looked for that nobody has chosen.
@@ -31,7 +28,6 @@ impl Up {
         remembered: Option<Remembered>,
         credential: Option<&Credential>,
     ) -> Result<Remembered> {
-        let operator_runs = service::running(state, OPERATOR)?.is_some();
         let mut chosen = match remembered {
             Some(remembered) => remembered,
             None => self.first()?,
@@ -42,13 +38,7 @@ impl Up {
         if let Some(image) = &self.agent_image {
             chosen.agent_image.clone_from(image);
         }
-        let moved = self
-            .api_listen
-            .is_some_and(|listen| listen != chosen.api_listen);
         chosen.api_listen = self.api_listen.unwrap_or(chosen.api_listen);
-        if moved || !operator_runs {
-            check::free(chosen.api_listen, "The API", "--api-listen")?;
-        }
         chosen.chat_port = self.chat_port.or(chosen.chat_port);
         if !self.files.is_empty() {
             let absolute = |path: &std::path::PathBuf| {
@@ -109,25 +99,6 @@ pub fn model_port(state: &State, remembered: Option<u16>) -> Result<u16> {
         Some(port) => Ok(port),
         None => check::free_port(any, MODEL_PORT),
     }
-}
-
-/// Fails unless the chat servers that the manifests declare can listen, or do so already.
-pub fn check_chat_ports(state: &State, manifests: &[Manifest]) -> Result<()> {
-    for name in state.services()? {
-        if name.starts_with(SERVER) && service::running(state, &name)?.is_some() {
-            return Ok(());
-        }
-    }
-    for manifest in manifests.iter().filter(|m| m.is_local_server()) {
-        let port = manifest
-            .effective()
-            .pointer("/spec/server/port")
-            .and_then(Value::as_u64);
-        let port = port.map_or(Ok(ServerSpec::default().port), u16::try_from)?;
-        let what = format!("The chat server of Node {}", manifest.name);
-        check::free((Ipv4Addr::UNSPECIFIED, port).into(), &what, "--chat-port")?;
-    }
-    Ok(())
 }
 
 /// Fails unless the engine has the image that agents run.

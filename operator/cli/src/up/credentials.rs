@@ -1,6 +1,13 @@
 //! The credential for the model, from a file of the person's into the Secret `claude` of each namespace with Agents.
 
-use std::{collections::BTreeSet, fmt, fs, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    fs::{self, File},
+    io::Read,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use agentchat_api::{API_KEY_KEY, DEFAULT_CREDENTIALS, OAUTH_TOKEN_KEY};
 use anyhow::{Context, Result, bail};
@@ -17,12 +24,14 @@ use crate::{
     state::Credentials,
 };
 
+/// Where Agents are made that name no namespace.
+const DEFAULT_NAMESPACE: &str = "default";
 /// Marks Secrets that are ours to replace.
 const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "agentctl");
 /// What the scripted model is given for a key; it takes any.
 const SCRIPTED_KEY: &str = "scripted-model";
 /// The largest credential, in bytes.
-const LARGEST: usize = 8192;
+const LARGEST: u64 = 8192;
 
 /// Where the model's credential comes from.
 #[derive(Debug, Args)]
@@ -52,6 +61,15 @@ impl fmt::Debug for Credential {
 }
 
 impl Given {
+    /// What should be said about the file, although it will do.
+    pub fn warning(&self) -> Option<String> {
+        exposed(
+            self.oauth_token_file
+                .as_ref()
+                .or(self.api_key_file.as_ref())?,
+        )
+    }
+
     /// Reads the file that was named, if one was.
     pub fn read(&self) -> Result<Option<Credential>> {
         let (path, key, flag, other) = match (&self.oauth_token_file, &self.api_key_file) {
@@ -69,11 +87,18 @@ impl Given {
             ),
             (None, None) => return Ok(None),
         };
-        let text = fs::read_to_string(path)
+        let mut text = String::new();
+        File::open(path)
+            .and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
             .with_context(|| format!("{flag} {} can't be read", path.display()))?;
         let value = text.trim().to_owned();
-        if value.is_empty()
-            || value.len() > LARGEST
+        if value.is_empty() {
+            bail!(
+                "{flag} {} is empty; it must hold one line, the credential",
+                path.display()
+            );
+        }
+        if text.len() as u64 > LARGEST
             || value.contains(|c: char| c.is_whitespace() || c.is_control())
         {
             bail!(
@@ -91,6 +116,18 @@ impl Given {
         }
         Ok(Some(Credential { key, value }))
     }
+}
+
+/// Words about a file that others than its owner can read; a pipe is nobody else's.
+fn exposed(path: &Path) -> Option<String> {
+    let about = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    let mode = about.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then(|| {
+        format!(
+            "{} holds a credential and others can read it (mode {mode:04o}); `chmod 600` closes it",
+            path.display()
+        )
+    })
 }
 
 /// Puts the credential where Agents look for it.
@@ -114,22 +151,35 @@ pub async fn provide(
         .filter(uses_default)
         .filter_map(|m| m.namespace.as_deref())
         .collect();
+    let scripted = Credential {
+        key: API_KEY_KEY,
+        value: SCRIPTED_KEY.into(),
+    };
+    let wanted = match (from, &given) {
+        (_, Some(given)) => Some(given),
+        (Credentials::ScriptedModel, None) => Some(&scripted),
+        (Credentials::Given, None) => None,
+    };
+    // Where `agentctl run` makes Agents, also when no manifest does; what is there already stays.
+    let usual = !namespaces.contains(DEFAULT_NAMESPACE) && !declared(DEFAULT_NAMESPACE);
+    if usual && wanted.is_some() && !exists(client, DEFAULT_NAMESPACE).await? {
+        put(client, DEFAULT_NAMESPACE, wanted).await?;
+    }
     for namespace in namespaces
         .into_iter()
         .filter(|namespace| !declared(namespace))
     {
-        let scripted = Credential {
-            key: API_KEY_KEY,
-            value: SCRIPTED_KEY.into(),
-        };
-        let wanted = match (from, &given) {
-            (_, Some(given)) => Some(given),
-            (Credentials::ScriptedModel, None) => Some(&scripted),
-            (Credentials::Given, None) => None,
-        };
         put(client, namespace, wanted).await?;
     }
     Ok(())
+}
+
+async fn exists(client: &Client, namespace: &str) -> Result<bool> {
+    let api = Api::<Secret>::namespaced(client.clone(), namespace);
+    let found = api.get_opt(DEFAULT_CREDENTIALS).await;
+    Ok(found
+        .map_err(|error| told(error, "the credential's Secret could not be read"))?
+        .is_some())
 }
 
 /// Writes the Secret; with nothing to write, checks that it is there.
@@ -194,6 +244,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("credential");
         fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(exposed(&path), None);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(exposed(&path).unwrap().contains("mode 0644"));
         let (oauth, key) = if oauth {
             (Some(path), None)
         } else {
@@ -217,7 +271,8 @@ mod tests {
         assert_eq!(format!("{good:?}"), "Credential(oauth-token)");
         assert_eq!(read("any\n", false).unwrap().unwrap().key, API_KEY_KEY);
         for (text, oauth, says) in [
-            ("", true, "one line"),
+            ("", true, "is empty"),
+            (" \n", false, "is empty"),
             ("a\nb", false, "one line"),
             ("sk-ant-oat01-x", false, "--oauth-token-file"),
             ("sk-ant-api03-x", true, "--api-key-file"),

@@ -9,7 +9,7 @@ use crate::{
     chat::{Conversation, Input, Person, Show},
     control::{self, OPERATOR},
     down,
-    output::{FAINT, NOTE, Progress, say},
+    output::{self, FAINT, NOTE, Progress, say},
     service::{self, log_end},
     state::{Lock, Remembered, State},
 };
@@ -19,15 +19,17 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The channel that is shown.
 const CHANNEL: &str = "#general";
 
-/// Until Ctrl-C, or until the swarm is taken down from elsewhere.
+/// Until Ctrl-C, until nobody reads, or until the swarm is taken down from elsewhere.
 pub async fn hold(state: &State, progress: Progress, interrupt: &CancellationToken) -> Result<()> {
-    let elsewhere = tokio::select! {
-        () = talk(state, interrupt) => false,
-        () = taken_down(state) => true,
-    };
-    if elsewhere && !interrupt.is_cancelled() {
-        progress.step("the swarm was taken down from elsewhere");
-        return Ok(());
+    tokio::select! {
+        () = talk(state, interrupt) => {}
+        () = output::closed() => {
+            progress.note("nobody reads the conversation any more: taking the swarm down");
+        }
+        () = taken_down(state) => if !interrupt.is_cancelled() {
+            progress.step("the swarm was taken down from elsewhere");
+            return Ok(());
+        },
     }
     let Some(_lock) = Lock::take(state, &progress).await? else {
         return Ok(());
@@ -35,7 +37,7 @@ pub async fn hold(state: &State, progress: Progress, interrupt: &CancellationTok
     down::take_down(state, progress, false, &CancellationToken::new()).await
 }
 
-/// Shows the channel until Ctrl-C. Without a chat there is still something to wait for.
+/// Shows the channel until Ctrl-C or until nobody reads. Without a chat there is still something to wait for.
 async fn talk(state: &State, interrupt: &CancellationToken) {
     let held = async {
         let client = control::client(state).await?;
@@ -50,6 +52,9 @@ async fn talk(state: &State, interrupt: &CancellationToken) {
     };
     let outcome = tokio::select! { held = held => held, () = interrupt.cancelled() => return };
     if let Err(error) = outcome {
+        if output::is_closed(&error) {
+            return;
+        }
         say(format_args!(
             "{NOTE}no conversation to show: {error:#}; Ctrl-C takes the swarm down{NOTE:#}"
         ));

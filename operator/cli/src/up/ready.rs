@@ -1,11 +1,13 @@
 //! The wait for Nodes and Agents, with a word about each change.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use agentchat_api::{Agent, Node};
+use agentchat_api::{Agent, Node, is_true};
 use anyhow::{Result, anyhow};
 use kube::{Api, Client, ResourceExt, api::ListParams};
-use tokio::time::Instant;
 
 use crate::{
     control::told,
@@ -13,14 +15,16 @@ use crate::{
     get::all_agents,
     logs,
     manifest::Manifest,
-    output::Progress,
-    standing::{self, NO_ANSWER, Standing},
+    output::{FAINT, Progress},
+    standing::{self, NO_ANSWER, Outlook, Standing},
     swarm::Swarm,
     wait::{Changes, Look, Patience},
 };
 
 /// How long something may stand badly before it counts: what stands there may be from before.
 const SETTLE: Duration = Duration::from_secs(10);
+/// How long a program may be away before the end of its log is shown.
+const CRASHES: Duration = Duration::from_secs(4);
 /// Lines of an agent's log that are shown when it fails.
 const LINES: u32 = 15;
 
@@ -47,22 +51,68 @@ pub async fn nodes(
         .await
 }
 
+/// What Agents that begin anew had done before: all but those that were well and stay as they are.
+pub struct Before {
+    /// Tokens written, by title.
+    tokens: BTreeMap<String, u64>,
+}
+
+impl Before {
+    /// Of the Agents there were, without those whose manifests made no change.
+    pub fn new(were: &[Agent], changed: &BTreeSet<String>) -> Self {
+        let counted = were.iter().filter_map(|agent| {
+            let title = title(agent);
+            let status = agent.status.as_ref()?;
+            let well = is_true(&status.conditions, "Ready") && !changed.contains(&title);
+            let tokens = status.usage.as_ref().map_or(0, |usage| usage.tokens_out);
+            (!well).then_some((title, tokens))
+        });
+        Self {
+            tokens: counted.collect(),
+        }
+    }
+
+    fn of(&self, manifest: &Manifest) -> Option<u64> {
+        self.tokens.get(&manifest.title()).copied()
+    }
+}
+
+/// As [`Manifest::title`] has it.
+fn title(agent: &Agent) -> String {
+    match agent.namespace() {
+        Some(namespace) if namespace != "default" => {
+            format!("Agent {namespace}/{}", agent.name_any())
+        }
+        _ => format!("Agent {}", agent.name_any()),
+    }
+}
+
 /// Waits until the Agents are Ready, or have done what they had to.
 pub async fn agents(
     client: &Client,
     wanted: &[&Manifest],
+    before: &Before,
     swarm: &mut Swarm<'_>,
     patience: &Patience,
     progress: Progress,
 ) -> Result<()> {
     let mut watch = Watch::new(progress, "Agent");
+    let mut quoted = BTreeSet::new();
     let waited = patience
         .until("Agents", async || {
             swarm.check()?;
+            if let Some(crashing) = watch
+                .crashing
+                .take()
+                .filter(|one| quoted.insert(one.clone()))
+            {
+                quote(client, &crashing, progress).await;
+            }
             let all = all_agents(client).await?;
             let here = |m: &Manifest| {
                 let same = |a: &&Agent| a.name_any() == m.name && a.namespace() == m.namespace;
-                all.iter().find(same).map(standing::agent)
+                let found = all.iter().find(same);
+                found.map(|agent| standing::agent(agent, before.of(m)))
             };
             watch.look(wanted, here)
         })
@@ -75,9 +125,17 @@ pub async fn agents(
         true => with_advice(error),
         false => error,
     };
-    match watch.worst {
+    match watch.worst.filter(|_| watch.log) {
         Some((namespace, name)) => Err(with_log(client, &namespace, &name, error).await),
         None => Err(error),
+    }
+}
+
+/// Shows the end of the log of an Agent whose program ends again and again.
+async fn quote(client: &Client, (namespace, name): &(String, String), progress: Progress) {
+    let read = logs::last_lines(client, (namespace, name), LINES).await;
+    for line in read.unwrap_or_default().lines() {
+        progress.step(format_args!("{FAINT}  {name} | {line}{FAINT:#}"));
     }
 }
 
@@ -110,9 +168,12 @@ struct Watch {
     progress: Progress,
     kind: &'static str,
     changes: Changes,
-    since: Instant,
     /// Namespace and name of one that does not stand well.
     worst: Option<(String, String)>,
+    /// Whether its log may tell more.
+    log: bool,
+    /// One that keeps ending, for so long that it was said.
+    crashing: Option<(String, String)>,
 }
 
 impl Watch {
@@ -121,8 +182,9 @@ impl Watch {
             progress,
             kind,
             changes: Changes::default(),
-            since: Instant::now(),
             worst: None,
+            log: false,
+            crashing: None,
         }
     }
 
@@ -135,21 +197,23 @@ impl Watch {
         self.worst = None;
         for manifest in wanted {
             let title = manifest.title();
-            let now =
-                standing(manifest).unwrap_or_else(|| Standing::Bad("was deleted meanwhile".into()));
-            self.changes
-                .note(&self.progress, &title, now.text(), now.style());
-            if let Standing::Good(_) = now {
+            let now = standing(manifest)
+                .unwrap_or_else(|| Standing::new(Outlook::Bad, "was deleted meanwhile"));
+            let since = self.changes.note(&self.progress, &title, &now);
+            if now.is_good() {
                 continue;
             }
-            self.worst = Some((
-                manifest.namespace.clone().unwrap_or_default(),
-                manifest.name.clone(),
-            ));
-            if matches!(now, Standing::Bad(_)) && self.since.elapsed() > SETTLE {
-                return Err(anyhow!("{title} {}", now.text()));
+            let name = manifest.name.clone();
+            let name = (manifest.namespace.clone().unwrap_or_default(), name);
+            self.log = now.log;
+            self.worst = Some(name.clone());
+            if now.outlook == Outlook::Bad && since > SETTLE {
+                return Err(anyhow!("{title} {}", now.text));
             }
-            waiting.push(format!("{title} {}", now.text()));
+            if now.outlook == Outlook::Hindered && now.log && since > CRASHES {
+                self.crashing = Some(name);
+            }
+            waiting.push(format!("{title} {}", now.text));
         }
         if waiting.is_empty() {
             return Ok(Look::Done(()));

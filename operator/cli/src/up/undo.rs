@@ -48,7 +48,7 @@ impl Call<'_> {
         let never = CancellationToken::new();
         let started = state.services().is_ok_and(|names| !names.is_empty());
         if started && (before.fresh || before.down) {
-            let why = first_line(error);
+            let why = headline(error);
             progress.note(format_args!("{why}; stopping what this call has started"));
         }
         let undone = match Remembered::read(state) {
@@ -58,8 +58,15 @@ impl Call<'_> {
             _ => self.stop_others(&before.running).await,
         };
         if let Err(why) = undone {
+            // Without an engine that answers, containers can't be removed, but services can be stopped.
+            let stopped = self.stop_others(&before.running).await;
+            let also = stopped
+                .err()
+                .map(|also| format!("; {also:#}"))
+                .unwrap_or_default();
+            let purge = if before.fresh { " --purge" } else { "" };
             progress.note(format_args!(
-                "that did not work: {why:#}; `agentctl down --swarm {}` tries again",
+                "that did not work: {why:#}{also}; `agentctl down --swarm {}{purge}` tries again",
                 state.swarm()
             ));
         }
@@ -76,12 +83,42 @@ impl Call<'_> {
     }
 }
 
-/// An error in one line, without what it quotes; the whole of it is said at the end.
-fn first_line(error: &anyhow::Error) -> String {
+/// A headline is not longer than this, where it can be cut.
+const HEADLINE: usize = 60;
+
+/// The beginning of an error: the whole of it is said at the end.
+fn headline(error: &anyhow::Error) -> String {
     let text = format!("{error:#}");
-    let line = text.lines().next().unwrap_or_default();
-    line.split("; the end of ")
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    let until = |text: &str, mark| text.split(mark).next().unwrap_or_default().to_owned();
+    let mut head = ["\n", "; ", " ("]
+        .into_iter()
+        .fold(text, |head, mark| until(&head, mark));
+    if head.chars().count() > HEADLINE {
+        head = until(&head, ": ");
+    }
+    head
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::headline;
+
+    #[test]
+    fn a_headline_says_who_and_leaves_the_rest_for_the_end() {
+        for (error, says) in [
+            (
+                "Agent ada Failed: the model refused (Refused)",
+                "Agent ada Failed",
+            ),
+            (
+                "agentchat-server ended (exit status: 1); the end of x:\n  | y",
+                "agentchat-server ended",
+            ),
+            ("interrupted", "interrupted"),
+        ] {
+            assert_eq!(headline(&anyhow!(error)), says);
+        }
+    }
 }

@@ -19,6 +19,7 @@ pub fn settle(
     next: &mut AgentStatus,
 ) {
     let runs = seen.runs();
+    next.restarts.get_or_insert(0);
     let (reason, message) = explain(agent, seen, next);
     let mut set = |type_, status, why| set(agent, next, type_, status, why);
     if seen.missing.is_none() && !agent.spec.suspend {

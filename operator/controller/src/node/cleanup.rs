@@ -55,10 +55,11 @@ async fn end(node: &Node, context: &Context) -> Result<(), Error> {
         context.chat.forget(&node.name_any());
         pki::remove(&context.client, &node.name_any()).await?;
     }
-    if nodes
-        .iter()
-        .all(|other| other.name_any() == node.name_any())
-    {
+    // Of Nodes that go together each takes the other for the last one: to remove it twice does no harm.
+    let stays = |other: &Node| {
+        other.name_any() != node.name_any() && other.metadata.deletion_timestamp.is_none()
+    };
+    if all.is_empty() && !nodes.iter().any(stays) {
         let network = network_name(&context.settings.swarm);
         context.engine.remove_network(&network).await?;
     }

@@ -25,7 +25,7 @@ async fn an_agent_is_brought_up_and_listens() {
     let status = agent.status.clone().unwrap();
     assert_eq!(status.container_id, Some(container.id));
     assert_eq!(status.agent_id.as_deref(), Some("@ada"));
-    assert_eq!(status.restarts, None);
+    assert_eq!(status.restarts, Some(0));
     assert!(status.image.unwrap().contains("@sha256:"));
     for type_ in [
         "Scheduled",
@@ -55,7 +55,7 @@ async fn an_agent_rests_and_goes_on() {
     let agent = swarm.listens("ada").await;
     assert_eq!(swarm.runs("ada").await.id, before.id);
     let status = agent.status.unwrap();
-    assert_eq!(status.restarts, None, "to go on is no restart");
+    assert_eq!(status.restarts, Some(0), "to go on is no restart");
     assert_eq!(status.last_termination.unwrap().reason, "Stopped");
 }
 
@@ -75,7 +75,7 @@ async fn a_changed_spec_gets_a_new_container_and_the_same_home() {
     let agent = swarm.listens("ada").await;
     assert_eq!(
         agent.status.unwrap().restarts,
-        None,
+        Some(0),
         "a change is no restart"
     );
     let specs = swarm.engine.specs();

@@ -35,6 +35,34 @@ async fn a_node_that_is_used_waits_for_its_agents() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_go_together_leave_no_network() {
+    let (swarm, _chat) = Swarm::ready().await;
+    swarm.agent("ada", json!({})).await;
+    swarm.listens("ada").await;
+    swarm.delete("ada").await;
+    until("ada's container is gone", async || {
+        let left = swarm.containers("ada");
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    })
+    .await;
+    assert!(!swarm.engine.surroundings().is_empty());
+    let nodes = swarm.nodes();
+    let gone = DeleteParams::default();
+    let (one, two) = tokio::join!(
+        nodes.delete("client-1", &gone),
+        nodes.delete("server-1", &gone)
+    );
+    one.unwrap();
+    two.unwrap();
+    until("both nodes go", async || {
+        let left = nodes.list(&Default::default()).await.unwrap().items;
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    })
+    .await;
+    assert_eq!(swarm.engine.surroundings(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_machine_that_this_release_can_not_use_is_said_to_be_so() {
     let swarm = Swarm::empty().await;
     let spec = json!({"role": "Client", "machine": {"lima": {}}});

@@ -9,17 +9,20 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Below a root.
+    /// Below a root; `/` in a container.
+    #[must_use]
     pub fn new(root: PathBuf) -> Self {
         Self { root }
     }
 
-    /// The root, where it is not `/`.
-    pub fn unusual_root(&self) -> Option<&Path> {
-        Some(self.root.as_path()).filter(|root| *root != Path::new("/"))
+    /// The root.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// An absolute path of the contract, below the root.
+    #[must_use]
     pub fn path(&self, absolute: &str) -> PathBuf {
         self.root.join(absolute.trim_start_matches('/'))
     }

@@ -1,0 +1,222 @@
+//! What `agentctl` refuses, as a person meets it: the real program, nothing behind it that could be started.
+//! Each refusal is one message, an exit code, and nothing left behind.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens"
+)]
+
+mod engines;
+mod refused;
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::{fs::PermissionsExt, net::UnixListener},
+};
+
+use engines::{Answer, Fake};
+use refused::Place;
+
+#[test]
+fn a_socket_that_nobody_can_use_is_named_with_the_reason() {
+    let place = Place::new();
+    let (file, left) = (place.file("plain", ""), place.path("left.sock"));
+    drop(UnixListener::bind(&left).unwrap());
+    for (socket, says) in [
+        (place.path("none.sock"), "--socket"),
+        (file, "is a file and no socket"),
+        (place.path("."), "is a folder and no socket"),
+        (left, "left behind"),
+    ] {
+        let said = place.up(&["--socket", &socket]).refused(1);
+        said.names(&[&socket, says]);
+    }
+}
+
+#[test]
+fn a_socket_of_somebody_else_is_named_with_its_owner_and_the_way_out() {
+    let place = Place::new();
+    let socket = place.path("closed.sock");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o000)).unwrap();
+    let said = place.up_as_nobody(&["--socket", &socket]).refused(1);
+    said.names(&[&socket, "may not use", "mode 0000", "of your own"]);
+}
+
+#[test]
+fn what_answers_and_is_no_podman_of_today_is_told_apart() {
+    let components = |name: &str, version: &str| {
+        let text = format!(r#"{{"Components": [{{"Name": "{name}", "Version": "{version}"}}]}}"#);
+        Answer::Json(200, text)
+    };
+    for (answer, says) in [
+        (
+            components("Podman Engine", "3.4.4"),
+            "version 3.4.4, which is too old; install 4.0",
+        ),
+        (
+            components("Podman Engine", "next"),
+            "\"next\", which can't be understood",
+        ),
+        (
+            components("Engine", "27.1.0"),
+            "not Podman but a program of version 27.1.0",
+        ),
+        (
+            Answer::Json(404, "no such page".into()),
+            "not Podman but a program that answers 404",
+        ),
+        (Answer::Bytes("SSH-2.0-x\r\n"), "does not speak HTTP"),
+        (Answer::Bytes(""), "does not speak HTTP"),
+    ] {
+        let place = Place::new();
+        let fake = Fake::start(&place.path("fake.sock"), answer);
+        let said = place.up(&["--socket", fake.socket()]).refused(1);
+        said.names(&[says, fake.socket()]);
+    }
+}
+
+#[test]
+fn an_image_that_podman_lacks_is_named_before_anything_starts() {
+    let place = Place::new();
+    let fake = Fake::start(&place.path("fake.sock"), Answer::Podman);
+    let said = place.up(&["--socket", fake.socket()]).refused(1);
+    said.names(&["has no image localhost/none:1", "--agent-image"]);
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_who_has_it() {
+    let place = Place::new();
+    let taken = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let own = format!("process {}", std::process::id());
+    let listen = format!("127.0.0.1:{port}");
+    let said = place.up(&["--api-listen", &listen]).refused(1);
+    said.names(&["The API", &listen, &own, "--api-listen"]);
+    let said = place.up(&["--chat-port", &port]).refused(1);
+    said.names(&["chat server of Node server-1", &port, &own, "--chat-port"]);
+    drop(taken);
+    let said = place
+        .up(&["--api-listen", &listen, "--chat-port", &port])
+        .refused(2);
+    said.names(&["Node server-1 and the API want the same port", &port]);
+    let said = place.up(&["--api-listen", "192.0.2.1:7443"]).refused(1);
+    said.names(&["192.0.2.1:7443", "no such address", "--api-listen"]);
+}
+
+#[test]
+fn a_manifest_is_refused_by_place_field_value_and_what_is_allowed() {
+    let agent = |spec: &str| {
+        format!(
+            "apiVersion: agentchat.dev/v1alpha1\nkind: Agent\nmetadata: {{name: ada}}\nspec: {spec}\n"
+        )
+    };
+    let place = Place::new();
+    for (text, says) in [
+        ("a: [1\nb".into(), "is not YAML: "),
+        (
+            agent("{mission: x, misson: y}"),
+            "no field spec.misson; spec has chat, ",
+        ),
+        (agent("{mission: 3}"), "spec.mission is 3, but must be text"),
+        (agent("{}"), "spec.mission is missing"),
+        (
+            agent("{mission: x, mission: y}"),
+            "duplicate entry with key \"mission\"",
+        ),
+        (
+            agent("{mission: x}").replace(": ada", ": Ada_1"),
+            "metadata.name is \"Ada_1\", but",
+        ),
+        (
+            agent("{mission: x}").replace("Agent", "Agnt"),
+            "kind is \"Agnt\", but",
+        ),
+        (
+            agent("{mission: x}").replace("v1alpha1", "v9"),
+            "apiVersion is \"agentchat.dev/v9\", but",
+        ),
+        (
+            agent("{mission: x, limits: {turns: -1}}"),
+            "spec.limits.turns is -1, but",
+        ),
+        (
+            agent("{mission: x, chat: {channels: [a]}}"),
+            "spec.chat.channels[0] is \"a\", but",
+        ),
+        (agent("{mission: x}"), "no Node of role Client"),
+        ("# nothing\n".into(), "there is no manifest in"),
+    ] {
+        let file = place.file("m.yaml", &text);
+        let said = place
+            .agentctl(&["up", "-f", &file, "--agent-image", "x"])
+            .refused(2);
+        said.names(&[says]);
+        if !says.starts_with("no Node") {
+            said.names(&[&file]);
+        }
+    }
+}
+
+#[test]
+fn what_a_manifest_refers_to_must_be_there() {
+    let place = Place::new();
+    let agent = "apiVersion: agentchat.dev/v1alpha1\nkind: Agent\nmetadata: {name: eve}\nspec:\n  mission: x\n  \
+                 personality: [{configMapRef: {name: texts, key: eve}}]\n  \
+                 credentials: {apiKey: {secretKeyRef: {name: keys, key: mine}}}\n";
+    let file = place.file("eve.yaml", agent);
+    let said = place.up(&["-f", &file]).refused(2);
+    said.names(&["Agent eve", "ConfigMap texts", "Secret keys"]);
+    let (none, empty) = (place.path("none.yaml"), place.path("empty"));
+    fs::create_dir(&empty).unwrap();
+    for path in [none, empty] {
+        let said = place
+            .agentctl(&["up", "-f", &path, "--agent-image", "x"])
+            .refused(2);
+        said.names(&[&path]);
+    }
+}
+
+#[test]
+fn a_credential_that_can_not_be_one_is_refused_and_never_shown() {
+    let place = Place::new();
+    for (name, text, says) in [
+        ("empty", "", "is empty"),
+        ("two-lines", "sk-1\nsk-2", "one line"),
+        ("token", "sk-ant-oat01-x", "--oauth-token-file"),
+    ] {
+        let file = place.secret(name, text, 0o600);
+        let said = place.up(&["--api-key-file", &file]).refused(2);
+        said.names(&["--api-key-file", &file, says]);
+        assert!(!said.stderr.contains("sk-"), "{}", said.stderr);
+    }
+    let none = place.path("none");
+    place
+        .up(&["--api-key-file", &none])
+        .refused(2)
+        .names(&[&none, "can't be read"]);
+    let closed = place.secret("closed", "sk-1", 0o000);
+    let said = place.up_as_nobody(&["--api-key-file", &closed]).refused(2);
+    said.names(&[&closed, "Permission denied"]);
+}
+
+#[test]
+fn a_credential_that_others_can_read_is_a_warning() {
+    let place = Place::new();
+    let (open, none) = (place.secret("open", "sk-1", 0o644), place.path("none.sock"));
+    let said = place
+        .up(&["--api-key-file", &open, "--socket", &none])
+        .refused(1);
+    said.names(&[&open, "mode 0644", "chmod 600"]);
+}
+
+#[test]
+fn a_swarm_that_is_not_up_is_exit_code_3() {
+    let place = Place::new();
+    for words in ["get agents", "logs ada", "chat", "run eve Talk"] {
+        let words: Vec<_> = words.split(' ').chain(["--swarm", "none"]).collect();
+        let said = place.agentctl(&words).refused(3);
+        said.names(&["swarm none is not up", "agentctl up --swarm none"]);
+    }
+}

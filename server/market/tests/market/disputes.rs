@@ -1,0 +1,48 @@
+use serde_json::json;
+
+use crate::world::{World, frames, keys, sent};
+
+#[test]
+fn who_files_wins_and_both_hear_of_it() {
+    let mut world = World::new(2);
+    world.rate(0, 1400, 50);
+    world.rate(1, 1200, 5);
+    let id = world.propose(0, 1, json!({"amount": 10})).unwrap();
+    world.accept(1, &id, 0).unwrap();
+    let effects = world.contest(1, &id).unwrap();
+    let (from, to, now) = (world.id(0), world.id(1), world.now);
+    let told = frames(&effects, &from);
+    let sig = told[0]["sig"].clone();
+    assert_eq!(
+        told,
+        [
+            json!({"type": "DISPUTE", "ts": now, "proposal_id": id, "status": "disputed", "updated_at": now,
+            "from": from, "to": to, "disputed_by": to, "disputed_at": now, "reason": "bad work", "sig": sig,
+            "elo_stakes": {"proposer": 0, "acceptor": 0}, "rating_changes": {
+                from.clone(): {"oldRating": 1400, "newRating": 1363, "change": -37, "transactions": 51},
+                to.clone(): {"oldRating": 1200, "newRating": 1219, "change": 19, "transactions": 6},
+                "_escrow": {"proposer_stake": 0, "acceptor_stake": 0, "settlement": "transferred",
+                    "transferred_to": to, "transferred_amount": 0}}})
+        ]
+    );
+    assert_eq!(
+        keys(&effects, &to).join(" "),
+        "type ts proposal_id status updated_at from to disputed_by disputed_at reason sig elo_stakes rating_changes"
+    );
+    assert_eq!(sent(&effects).len(), 2);
+}
+
+#[test]
+fn no_rating_falls_below_the_floor_and_the_change_is_told_in_full() {
+    let mut world = World::new(2);
+    world.rate(0, 105, 0);
+    let id = world.deal(0, 1, (0, 0));
+    world.rate(1, 100, 0);
+    let effects = world.contest(1, &id).unwrap();
+    let change = &frames(&effects, &world.id(1))[0]["rating_changes"][world.id(0)];
+    assert_eq!(
+        (&change["newRating"], &change["change"]),
+        (&json!(100), &json!(-16))
+    );
+    assert_eq!(world.rating(0).0, 100);
+}

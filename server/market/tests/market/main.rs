@@ -1,0 +1,11 @@
+//! The marketplace as agents see it: frames in, frames out.
+
+mod bounds;
+mod court;
+mod deals;
+mod disputes;
+mod noise;
+mod random;
+mod skills;
+mod stakes;
+mod world;
