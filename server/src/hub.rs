@@ -103,6 +103,10 @@ struct Hub {
     checks: Checks,
     notices: Notices,
     market: Market,
+    /// Events of escrows, to be posted once the batch is durable.
+    hooks: Vec<String>,
+    /// Where they are put, if anybody follows them.
+    webhook: Option<mpsc::Sender<String>>,
     /// What is to be said once the batch is durable.
     outs: Vec<(u64, Out)>,
     /// Connections that end with this batch: their last words may be among `outs`.
@@ -119,9 +123,11 @@ pub fn start(
     store: Store,
     settings: Settings,
     redactor: Redactor,
+    webhook: Option<mpsc::Sender<String>>,
     queue: mpsc::Receiver<Command>,
 ) -> anyhow::Result<oneshot::Receiver<anyhow::Result<()>>> {
-    let hub = Hub::new(store, settings, redactor)?;
+    let mut hub = Hub::new(store, settings, redactor)?;
+    hub.webhook = webhook;
     let (done, ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("hub".into())
@@ -165,6 +171,8 @@ impl Hub {
             checks: Checks::default(),
             notices: Notices::default(),
             market,
+            hooks: vec![],
+            webhook: None,
             outs: vec![],
             leaving: HashMap::new(),
             timers: Timers::default(),
@@ -234,6 +242,7 @@ impl Hub {
         match self.store.commit() {
             Ok(()) => {
                 self.audit.write();
+                self.tell_hooks();
                 self.deliver();
             }
             Err(error) => {
@@ -300,6 +309,7 @@ impl Hub {
     fn start_over(&mut self) -> Result<(), StoreError> {
         self.outs.clear();
         self.audit.forget();
+        self.hooks.clear();
         self.notices.clear();
         self.agents.clear();
         self.addresses.clear();

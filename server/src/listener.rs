@@ -20,7 +20,7 @@ use crate::{
     service,
     settings::Settings,
     tls::{self, Certificate},
-    transfer,
+    transfer, webhook,
 };
 
 /// Between two tries to take a connection when the system has none to give.
@@ -48,7 +48,11 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
     let (inbox, commands) = inbox(limits.inbox_bytes);
     let scheme = if tls.is_some() { "wss" } else { "ws" };
     let trusted = settings.trusted_proxies.clone();
-    let mut hub = hub::start(store, settings, redactor, commands)?;
+    let target = settings.webhook.clone();
+    let (events, waiting) = webhook::queue();
+    let events = target.is_some().then_some(events);
+    let mut hub = hub::start(store, settings, redactor, events, commands)?;
+    let posting = target.map(|target| tokio::spawn(webhook::follow(target, waiting)));
     let mut out = std::io::stdout();
     writeln!(out, "listening on {scheme}://{}", listener.local_addr()?)?;
     out.flush()?;
@@ -80,10 +84,13 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
     tracing::info!("stopping");
     service::notify(environment, "STOPPING=1");
     drop(listener);
-    match timeout(limits.shutdown, connections.stop(hub)).await {
-        Ok(stopped) => stopped,
-        Err(_) => bail!("not all connections could be closed in time"),
+    let stopped = timeout(limits.shutdown, connections.stop(hub)).await;
+    if let Some(posting) = posting
+        && timeout(limits.flush, posting).await.is_err()
+    {
+        tracing::error!("not all escrow events could be posted in time");
     }
+    stopped.unwrap_or_else(|_| bail!("not all connections could be closed in time"))
 }
 
 /// The socket that the service manager passes, or one of our own.

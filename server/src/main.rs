@@ -19,6 +19,7 @@ mod session;
 mod settings;
 mod tls;
 mod transfer;
+mod webhook;
 
 use std::{
     io::{IsTerminal, Write},

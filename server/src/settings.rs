@@ -20,7 +20,7 @@ pub use self::{
     networks::Networks,
     values::{SettingsError, Source, Values},
 };
-use crate::limits::Limits;
+use crate::{limits::Limits, webhook::Target};
 
 /// What the server goes by.
 #[derive(Clone, Debug)]
@@ -65,6 +65,8 @@ pub struct Settings {
     /// Where the audit log is; none for no log.
     pub audit: Option<PathBuf>,
     pub limits: Limits,
+    /// Where events of escrows are posted.
+    pub webhook: Option<Target>,
     /// Bounds and times of the marketplace.
     pub market: agentchat_market::Limits,
 }
@@ -224,6 +226,13 @@ impl Settings {
                 .to_owned(),
             audit,
             limits: limits(&r)?,
+            webhook: match r.text("escrow-webhook-url") {
+                Some(_) => Some(r.parse(
+                    "escrow-webhook-url",
+                    "http://host/path; put a proxy in front of https",
+                )?),
+                None => None,
+            },
             market: market(&r)?,
         })
     }
