@@ -5,6 +5,7 @@ use std::{io::Cursor, net::IpAddr, sync::Arc};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite},
     net::TcpStream,
+    sync::OwnedSemaphorePermit,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -31,17 +32,20 @@ pub struct Shared {
     pub shutdown: CancellationToken,
 }
 
+/// A connection's place among those that have not shaken hands yet; given back when it is dropped.
+pub type Place = OwnedSemaphorePermit;
+
 /// Serves a connection until its end.
-pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, shared: Shared) {
+pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, shared: Shared) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(id, %error, "no TCP_NODELAY");
     }
     let Some(tls) = &shared.tls else {
-        return talk(stream, peer, id, shared).await;
+        return talk(stream, peer, id, place, shared).await;
     };
     let shake = timeout(shared.limits.handshake, tls.acceptor().accept(stream));
     match shared.shutdown.run_until_cancelled(shake).await {
-        Some(Ok(Ok(stream))) => talk(stream, peer, id, shared).await,
+        Some(Ok(Ok(stream))) => talk(stream, peer, id, place, shared).await,
         _ => tracing::debug!(id, "no TLS handshake"),
     }
 }
@@ -51,6 +55,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     peer: IpAddr,
     id: u64,
+    place: Place,
     shared: Shared,
 ) {
     let limits = shared.limits;
@@ -71,7 +76,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         // The handshake reads the request once more.
         let (reader, writer) = tokio::io::split(stream);
         let halves = (Cursor::new(bytes).chain(reader), writer);
-        return session::serve(halves, id, from, shared).await;
+        return session::serve(halves, id, from, place, shared).await;
     }
     let answer = timeout(limits.write, http::answer(stream, head, &shared.inbox));
     let answered = shared.shutdown.run_until_cancelled(answer).await;

@@ -23,6 +23,7 @@ mod notices;
 mod peer;
 mod presence;
 mod random;
+mod repeat;
 mod replay;
 mod resume;
 mod retention;
@@ -92,6 +93,8 @@ struct Hub {
     names: HashMap<String, usize>,
     /// Keys whose first sight is known.
     seen: usize,
+    /// Messages that were remembered since old ones were last forgotten.
+    sent: usize,
     motd: Option<String>,
     clocks: Clocks,
     pairs: Pairs,
@@ -100,6 +103,10 @@ struct Hub {
     checks: Checks,
     notices: Notices,
     market: Market,
+    /// Events of escrows, to be posted once the batch is durable.
+    hooks: Vec<String>,
+    /// Where they are put, if anybody follows them.
+    webhook: Option<mpsc::Sender<String>>,
     /// What is to be said once the batch is durable.
     outs: Vec<(u64, Out)>,
     /// Connections that end with this batch: their last words may be among `outs`.
@@ -116,9 +123,11 @@ pub fn start(
     store: Store,
     settings: Settings,
     redactor: Redactor,
+    webhook: Option<mpsc::Sender<String>>,
     queue: mpsc::Receiver<Command>,
 ) -> anyhow::Result<oneshot::Receiver<anyhow::Result<()>>> {
-    let hub = Hub::new(store, settings, redactor)?;
+    let mut hub = Hub::new(store, settings, redactor)?;
+    hub.webhook = webhook;
     let (done, ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("hub".into())
@@ -154,6 +163,7 @@ impl Hub {
             rooms,
             names,
             seen,
+            sent: usize::MAX - 1,
             clocks: Clocks::default(),
             pairs: Pairs::default(),
             callbacks: Callbacks::default(),
@@ -161,6 +171,8 @@ impl Hub {
             checks: Checks::default(),
             notices: Notices::default(),
             market,
+            hooks: vec![],
+            webhook: None,
             outs: vec![],
             leaving: HashMap::new(),
             timers: Timers::default(),
@@ -230,6 +242,7 @@ impl Hub {
         match self.store.commit() {
             Ok(()) => {
                 self.audit.write();
+                self.tell_hooks();
                 self.deliver();
             }
             Err(error) => {
@@ -275,6 +288,7 @@ impl Hub {
             What::CheckEnds => self.check_ends(due),
             What::ClaimEnds => self.claim_ends(due),
             What::Callback => self.call_back(due),
+            What::Unidentified => self.unidentified(due),
             What::Maintenance if self.peers.contains_key(&due.id) => {
                 self.close(due.id, 1001, "Server maintenance");
             }
@@ -295,6 +309,7 @@ impl Hub {
     fn start_over(&mut self) -> Result<(), StoreError> {
         self.outs.clear();
         self.audit.forget();
+        self.hooks.clear();
         self.notices.clear();
         self.agents.clear();
         self.addresses.clear();

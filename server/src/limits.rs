@@ -14,6 +14,10 @@ pub struct Limits {
     pub inbox_bytes: usize,
     /// Connections at a time.
     pub connections: usize,
+    /// Connections that have not shaken hands yet.
+    pub handshakes: usize,
+    /// How long a connection may be open before it says who it is.
+    pub unidentified: Duration,
     /// Connections of one address; 0 for any number.
     pub connections_per_address: usize,
     /// A TLS handshake and a WebSocket handshake, each.
@@ -78,6 +82,10 @@ pub struct Limits {
     pub invitations: usize,
     /// Direct messages from one agent to another in a minute.
     pub direct: u32,
+    /// Ids that clients give their messages, in bytes.
+    pub client_id: usize,
+    /// Messages with such an id that are remembered, so that they are not said twice.
+    pub sent: usize,
     /// Keys whose first sight is remembered.
     pub seen: usize,
     /// Keys on the allowlist, bans, and grants, each.
@@ -99,6 +107,8 @@ impl Default for Limits {
             frame_bytes: 2_097_152,
             inbox_bytes: 64 * 1024 * 1024,
             connections: 20_000,
+            handshakes: 4096,
+            unidentified: Duration::from_secs(600),
             connections_per_address: 0,
             handshake: Duration::from_secs(10),
             write: Duration::from_secs(30),
@@ -131,6 +141,8 @@ impl Default for Limits {
             channels_per_agent: 16,
             invitations: 1000,
             direct: 60,
+            client_id: 64,
+            sent: 100_000,
             seen: 1_000_000,
             listed: 100_000,
             notices: 8,

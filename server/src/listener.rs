@@ -1,13 +1,13 @@
 //! Takes connections and gives each a session of its own.
 
-use std::{fs::File, io::Write, path::Path, time::Duration};
+use std::{fs::File, io::Write, path::Path, sync::Arc, time::Duration};
 
 use agentchat_store::Store;
 use anyhow::{Context, bail};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
-    sync::oneshot,
+    sync::{Semaphore, oneshot},
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -17,9 +17,10 @@ use crate::{
     hub,
     inbox::{Command, inbox},
     redact::Redactor,
+    service,
     settings::Settings,
-    tls::Certificate,
-    transfer,
+    tls::{self, Certificate},
+    transfer, webhook,
 };
 
 /// Between two tries to take a connection when the system has none to give.
@@ -38,12 +39,7 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
     if let Some(path) = &settings.allowlist.file {
         transfer::approve(&store, path)?;
     }
-    let listener = TcpListener::bind(settings.listen).await.with_context(|| {
-        format!(
-            "can't listen on {}; is the port taken? choose another with --listen",
-            settings.listen
-        )
-    })?;
+    let listener = listen(&settings).await?;
     let signals = (
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
@@ -52,10 +48,15 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
     let (inbox, commands) = inbox(limits.inbox_bytes);
     let scheme = if tls.is_some() { "wss" } else { "ws" };
     let trusted = settings.trusted_proxies.clone();
-    let mut hub = hub::start(store, settings, redactor, commands)?;
+    let target = settings.webhook.clone();
+    let (events, waiting) = webhook::queue();
+    let events = target.is_some().then_some(events);
+    let mut hub = hub::start(store, settings, redactor, events, commands)?;
+    let posting = target.map(|target| tokio::spawn(webhook::follow(target, waiting)));
     let mut out = std::io::stdout();
     writeln!(out, "listening on {scheme}://{}", listener.local_addr()?)?;
     out.flush()?;
+    service::notify(environment, "READY=1");
 
     let connections = Connections {
         shared: Shared {
@@ -65,6 +66,7 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
             limits,
             shutdown: CancellationToken::new(),
         },
+        handshakes: Arc::new(Semaphore::new(limits.handshakes)),
         tasks: TaskTracker::new(),
     };
     let follow = async {
@@ -80,11 +82,33 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
         ended = &mut hub => bail!(early(ended)),
     }
     tracing::info!("stopping");
+    service::notify(environment, "STOPPING=1");
     drop(listener);
-    match timeout(limits.shutdown, connections.stop(hub)).await {
-        Ok(stopped) => stopped,
-        Err(_) => bail!("not all connections could be closed in time"),
+    let stopped = timeout(limits.shutdown, connections.stop(hub)).await;
+    if let Some(posting) = posting
+        && timeout(limits.flush, posting).await.is_err()
+    {
+        tracing::error!("not all escrow events could be posted in time");
     }
+    stopped.unwrap_or_else(|_| bail!("not all connections could be closed in time"))
+}
+
+/// The socket that the service manager passes, or one of our own.
+async fn listen(settings: &Settings) -> anyhow::Result<TcpListener> {
+    if let Some(passed) = service::listener(environment)? {
+        tls::plain(settings, passed.local_addr()?)?;
+        return Ok(TcpListener::from_std(passed)?);
+    }
+    TcpListener::bind(settings.listen).await.with_context(|| {
+        format!(
+            "can't listen on {}; is the port taken? choose another with --listen",
+            settings.listen
+        )
+    })
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// A folder is one server's: two would give the same places in a channel's order twice.
@@ -132,6 +156,8 @@ fn early(ended: Result<anyhow::Result<()>, oneshot::error::RecvError>) -> anyhow
 /// All connections.
 struct Connections {
     shared: Shared,
+    /// Places for connections that have not shaken hands yet.
+    handshakes: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
@@ -152,7 +178,11 @@ impl Connections {
                 tracing::warn!(%peer, "too many connections; one was refused");
                 continue;
             }
-            let served = connection::serve(stream, peer.ip(), id, self.shared.clone());
+            let Ok(place) = self.handshakes.clone().try_acquire_owned() else {
+                tracing::warn!(%peer, "too many connections that don't shake hands; one was refused");
+                continue;
+            };
+            let served = connection::serve(stream, peer.ip(), id, place, self.shared.clone());
             self.tasks.spawn(served);
         }
     }

@@ -14,10 +14,12 @@ mod limits;
 mod listener;
 mod outbox;
 mod redact;
+mod service;
 mod session;
 mod settings;
 mod tls;
 mod transfer;
+mod webhook;
 mod wire;
 
 use std::{

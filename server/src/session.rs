@@ -30,7 +30,7 @@ use self::{
     writer::{Then, Writer},
 };
 use crate::{
-    connection::Shared,
+    connection::{Place, Shared},
     inbox::{Command, From, HubGone, Inbox},
     limits::Limits,
     outbox::{Cut, Out, Queue, outbox},
@@ -41,8 +41,13 @@ use crate::{
 const READ: usize = 2 * 1024;
 
 /// Serves one connection until it ends, the hub cuts it off, or the server stops.
-pub async fn serve<R, W>((reader, writer): (R, W), id: u64, from: From, shared: Shared)
-where
+pub async fn serve<R, W>(
+    (reader, writer): (R, W),
+    id: u64,
+    from: From,
+    place: Place,
+    shared: Shared,
+) where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
@@ -69,6 +74,7 @@ where
         tracing::debug!(id, "no WebSocket handshake");
         return;
     };
+    drop(place);
     let mut writer = Writer::new(writer);
     if hub.send(Command::Open { id, outbox, from }).await.is_err() {
         return;

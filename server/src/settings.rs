@@ -20,7 +20,7 @@ pub use self::{
     networks::Networks,
     values::{SettingsError, Source, Values},
 };
-use crate::limits::Limits;
+use crate::{limits::Limits, webhook::Target};
 
 /// What the server goes by.
 #[derive(Clone, Debug)]
@@ -65,6 +65,8 @@ pub struct Settings {
     /// Where the audit log is; none for no log.
     pub audit: Option<PathBuf>,
     pub limits: Limits,
+    /// Where events of escrows are posted.
+    pub webhook: Option<Target>,
     /// Bounds and times of the marketplace.
     pub market: agentchat_market::Limits,
 }
@@ -224,6 +226,13 @@ impl Settings {
                 .to_owned(),
             audit,
             limits: limits(&r)?,
+            webhook: match r.text("escrow-webhook-url") {
+                Some(_) => Some(r.parse(
+                    "escrow-webhook-url",
+                    "http://host/path; put a proxy in front of https",
+                )?),
+                None => None,
+            },
             market: market(&r)?,
         })
     }
@@ -297,6 +306,11 @@ fn limits(r: &Reader) -> Result<Limits, SettingsError> {
         bytes: r.number("byte-limit", 0, most)?,
         message_ms: r.number("rate-limit-ms", -1, LONGEST_MS)?,
         queue_bytes: r.number("queue-bytes", 4096, most)?,
+        connections: r.number("max-connections", 1, 1_000_000)?,
+        handshakes: r.number("max-handshakes", 1, 1_000_000)?,
+        unidentified: r
+            .number("unidentified-timeout-ms", 1, LONGEST_MS)
+            .map(Duration::from_millis)?,
         connections_per_address: r.number("max-connections-per-ip", 0, 1_000_000)?,
         callback_s: r.number("cb-max-duration-s", 0, 30 * 86_400)?,
         callback_text: r.number("cb-max-payload", 0, 1_000_000)?,

@@ -1,6 +1,7 @@
 //! The server's certificate: read at the start, and again when its files change.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
@@ -35,15 +36,10 @@ impl Certificate {
                 cert: cert.clone(),
                 key: key.clone(),
             }))),
-            None if settings.listen.ip().is_loopback() => Ok(None),
-            None if settings.allow_plain => {
-                tracing::warn!(listen = %settings.listen, "anybody on the way can read what is said");
+            None => {
+                plain(settings, settings.listen)?;
                 Ok(None)
             }
-            None => bail!(
-                "{} is reachable from outside: give --tls-cert and --tls-key, listen on 127.0.0.1, or say --allow-plain true",
-                settings.listen
-            ),
         }
     }
 
@@ -79,6 +75,20 @@ impl Certificate {
         let changed = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
         [changed(&self.cert), changed(&self.key)]
     }
+}
+
+/// Whether plain connections may be taken at an address.
+pub fn plain(settings: &Settings, listen: SocketAddr) -> anyhow::Result<()> {
+    if settings.tls.is_some() || listen.ip().is_loopback() {
+        return Ok(());
+    }
+    if !settings.allow_plain {
+        bail!(
+            "{listen} is reachable from outside: give --tls-cert and --tls-key, listen on 127.0.0.1, or say --allow-plain true"
+        );
+    }
+    tracing::warn!(%listen, "anybody on the way can read what is said");
+    Ok(())
 }
 
 fn acceptor(cert: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {

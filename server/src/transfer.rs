@@ -1,9 +1,11 @@
-//! The protocol's files: `first-seen.json`, `allowlist.json`, `bans.json`, out of the database and into it.
+//! The protocol's files: `first-seen.json`, `allowlist.json`, `bans.json`, and the marketplace's in `.agentchat`, out of
+//! the database and into it.
 //!
 //! Files are written beside their place and renamed, so that a reader finds all of one or nothing.
 
-use std::{fs, path::Path};
+use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
+use agentchat_market::files::File;
 use agentchat_protocol::{agent_id, is_canonical_public_key};
 use agentchat_store::{Ban, Store};
 use anyhow::{Context, bail};
@@ -12,6 +14,8 @@ use serde_json::{Map, Value, json};
 const SEEN: &str = "first-seen.json";
 const ALLOWLIST: &str = "allowlist.json";
 const BANS: &str = "bans.json";
+/// Folder of the marketplace's files.
+const MARKET: &str = ".agentchat";
 
 /// Writes all files into a folder.
 pub fn export(store: &Store, folder: &Path) -> anyhow::Result<()> {
@@ -31,7 +35,14 @@ pub fn export(store: &Store, folder: &Path) -> anyhow::Result<()> {
     });
     write(&folder.join(SEEN), &Value::Object(seen))?;
     write(&folder.join(ALLOWLIST), &allowed.collect())?;
-    write(&folder.join(BANS), &bans.collect())
+    write(&folder.join(BANS), &bans.collect())?;
+    let market = folder.join(MARKET);
+    fs::create_dir_all(&market).with_context(|| format!("{} can't be made", market.display()))?;
+    let records = store.market()?;
+    for file in File::ALL {
+        put(&market.join(file.name()), &file.write(&records))?;
+    }
+    Ok(())
 }
 
 /// Reads the files that are in a folder; all of them count, or none. Says what was read.
@@ -50,9 +61,24 @@ pub fn import(store: &Store, folder: &Path) -> anyhow::Result<Vec<String>> {
             said.push(format!("{name}: {count} entries"));
         }
     }
+    for file in File::ALL {
+        let path = folder.join(MARKET).join(file.name());
+        if path.exists() {
+            let name = || format!("{} can't be imported", path.display());
+            let records = file.read(&text(&path)?).with_context(name)?;
+            for record in &records {
+                store.keep(record).with_context(name)?;
+            }
+            said.push(format!(
+                "{MARKET}/{}: {} entries",
+                file.name(),
+                records.len()
+            ));
+        }
+    }
     if said.is_empty() {
         let folder = folder.display();
-        bail!("{folder} has none of {SEEN}, {ALLOWLIST} and {BANS}");
+        bail!("{folder} has none of {SEEN}, {ALLOWLIST}, {BANS}, and none of {MARKET}'s files");
     }
     store.commit()?;
     Ok(said)
@@ -123,15 +149,28 @@ fn whole(ms: f64) -> i64 {
 }
 
 fn json(path: &Path) -> anyhow::Result<Value> {
-    let text = fs::read_to_string(path);
-    let text = text.with_context(|| format!("{} can't be read", path.display()))?;
+    let text = text(path)?;
     serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
 }
 
+fn text(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("{} can't be read", path.display()))
+}
+
 fn write(path: &Path, value: &Value) -> anyhow::Result<()> {
+    put(path, &format!("{value:#}\n"))
+}
+
+/// Nobody else reads it: it says whom this server trusts, and what agents staked.
+fn put(path: &Path, text: &str) -> anyhow::Result<()> {
     let beside = path.with_extension("tmp");
-    let written = fs::write(&beside, format!("{value:#}\n"));
-    written
+    let open = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside);
+    open.and_then(|mut file| file.write_all(text.as_bytes()))
         .and_then(|()| fs::rename(&beside, path))
         .with_context(|| format!("{} can't be written", path.display()))
 }
@@ -159,9 +198,15 @@ mod tests {
             at: 7,
         };
         from.ban(&ban).unwrap();
+        let ratings = r#"{"@a": {"rating": 1234, "transactions": 3}}"#;
+        for record in File::Ratings.read(ratings).unwrap() {
+            from.keep(&record).unwrap();
+        }
         let files = dir.path().join("files");
         export(&from, &files).unwrap();
-        assert_eq!(import(&to, &files).unwrap().len(), 3);
+        assert_eq!(import(&to, &files).unwrap().len(), 6);
+        assert_eq!(to.market().unwrap(), from.market().unwrap());
+        assert_eq!(to.market().unwrap().len(), 1);
         assert_eq!(to.seen().unwrap(), [(key.clone(), 5)]);
         assert_eq!(
             (to.allowed().unwrap(), to.bans().unwrap()),

@@ -59,6 +59,9 @@ pub fn told(error: kube::Error, what: &str) -> anyhow::Error {
             };
             anyhow!("{what}: {}", status.message).code(code)
         }
-        other => anyhow::Error::new(other).context(what.to_owned()),
+        other => {
+            let other = anyhow::Error::new(other);
+            anyhow!("{what}: the API does not answer: {}", other.root_cause())
+        }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
 use tokio::{
     sync::{Mutex, mpsc, oneshot, watch},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -151,14 +152,42 @@ impl Client {
         content: &str,
         in_reply_to: Option<&str>,
     ) -> Result<Sent, ClientError> {
-        let mut frame = json!({"type": "MSG", "to": to, "content": content});
-        if let Some(id) = in_reply_to {
-            frame["in_reply_to"] = id.into();
+        self.say(message(to, content, in_reply_to)).await
+    }
+
+    /// Says something however often the connection breaks meanwhile, for as long as `patience` lasts. Our server
+    /// passes it on at most once, and once when this succeeds; another server may do so more often.
+    pub async fn send_once(
+        &self,
+        to: &str,
+        content: &str,
+        in_reply_to: Option<&str>,
+        patience: Duration,
+    ) -> Result<Sent, ClientError> {
+        let mut frame = message(to, content, in_reply_to);
+        frame["client_msg_id"] = random_id()?.into();
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            self.connected_within(left).await?;
+            match self.say(frame.clone()).await {
+                Err(ClientError::Disconnected(_)) if Instant::now() < deadline => {}
+                said => return said,
+            }
         }
+    }
+
+    async fn say(&self, frame: Value) -> Result<Sent, ClientError> {
         let echo = self.ask(frame, Wants::Echo).await?;
         Ok(Sent {
             msg_id: echo["msg_id"].as_str().unwrap_or_default().to_owned(),
         })
+    }
+
+    /// Sends an agent, with `@`, a piece of a file; returns once the server has passed it on.
+    pub async fn send_chunk(&self, to: &str, content: &str) -> Result<(), ClientError> {
+        let frame = json!({"type": "FILE_CHUNK", "to": to, "content": content});
+        self.ask(frame, Wants::Fence).await.map(drop)
     }
 
     /// Creates a channel.
@@ -204,6 +233,22 @@ impl Client {
         self.stop.cancel();
         self.done.cancelled().await;
     }
+}
+
+fn message(to: &str, content: &str, in_reply_to: Option<&str>) -> Value {
+    let mut frame = json!({"type": "MSG", "to": to, "content": content});
+    if let Some(id) = in_reply_to {
+        frame["in_reply_to"] = id.into();
+    }
+    frame
+}
+
+/// An id that no other message of this agent has.
+fn random_id() -> Result<String, ClientError> {
+    let mut bytes = [0; 16];
+    let failed = |_| ClientError::Disconnected("the system gives no random numbers".into());
+    SystemRandom::new().fill(&mut bytes).map_err(failed)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn list<T: serde::de::DeserializeOwned>(mut frame: Value) -> Result<Vec<T>, ClientError> {

@@ -98,6 +98,7 @@ fn weight(event: &Event) -> usize {
     OVERHEAD
         + match event {
             Event::Message(message) => message.content.len(),
+            Event::FileChunk { content, .. } => content.len(),
             _ => 0,
         }
 }

@@ -140,6 +140,13 @@ pub enum Event {
     },
     /// A message from somebody.
     Message(ChatMessage),
+    /// A piece of a file, for [`Transfers`](crate::Transfers).
+    FileChunk {
+        /// Sender, with `@`.
+        from: String,
+        /// What it sent.
+        content: String,
+    },
     /// Somebody came into a channel.
     AgentJoined {
         /// Channel.
@@ -203,6 +210,10 @@ fn event(type_: &str, value: &Value) -> Option<Event> {
             .to_owned()
     };
     match type_ {
+        "FILE_CHUNK" => Some(Event::FileChunk {
+            from: text("from"),
+            content: text("content"),
+        }),
         "AGENT_JOINED" => Some(Event::AgentJoined {
             channel: text("channel"),
             agent: text("agent"),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     callback::Callback,
-    frame::{Refusal, make, now_ms},
+    frame::{make, now_ms},
 };
 
 /// What waits, by ticket, and how much of it each connection has.
@@ -28,6 +28,15 @@ impl Callbacks {
         }
     }
 
+    #[cfg(test)]
+    pub fn count(&self) -> usize {
+        assert_eq!(
+            self.waiting.len(),
+            self.tickets.values().map(Vec::len).sum::<usize>()
+        );
+        self.waiting.len()
+    }
+
     fn take(&mut self, due: Due) -> Option<Callback> {
         let callback = self.waiting.remove(&due.ticket)?;
         if let Some(tickets) = self.tickets.get_mut(&due.id) {
@@ -39,13 +48,13 @@ impl Callbacks {
 
 impl Hub {
     /// Remembers what an agent is to be told; what is too much is forgotten, as the protocol has it.
-    pub(super) fn schedule(&mut self, id: u64, callbacks: Vec<Callback>) -> Result<(), Refusal> {
+    pub(super) fn schedule(&mut self, id: u64, callbacks: Vec<Callback>) {
         let limits = self.settings.limits;
         for callback in callbacks {
             let tickets = self.callbacks.tickets.entry(id).or_default();
             let full = self.callbacks.waiting.len() >= limits.all_callbacks;
             if full || tickets.len() >= limits.callbacks {
-                return Ok(());
+                return;
             }
             let ticket = self.timers.ticket();
             tickets.push(ticket);
@@ -58,7 +67,6 @@ impl Hub {
                 .set(rounded(callback.delay, limits.callback_tick), due);
             self.callbacks.waiting.insert(ticket, callback);
         }
-        Ok(())
     }
 
     /// The time for a callback has come.

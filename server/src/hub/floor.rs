@@ -43,6 +43,15 @@ impl Floor {
         Some(claim)
     }
 
+    #[cfg(test)]
+    pub fn holders(&self) -> impl Iterator<Item = u64> {
+        assert_eq!(
+            self.claims.len(),
+            self.held.values().map(HashSet::len).sum::<usize>()
+        );
+        self.held.keys().copied()
+    }
+
     /// A connection ended, or said something in a room: its claims end, there or everywhere.
     pub fn release_all(&mut self, id: u64, room: Option<usize>) {
         let held = self.held.get(&id).into_iter().flatten();

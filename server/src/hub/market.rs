@@ -113,10 +113,22 @@ impl Hub {
                     content,
                     kept,
                 } => self.proclaim(channel, &content, kept),
-                Effect::Hook(event) => tracing::debug!(event, "an escrow changed"),
+                Effect::Hook(event) => self.hooks.push(event),
             }
         }
         Ok(())
+    }
+
+    /// Tells those who follow escrows, now that it is true.
+    pub(super) fn tell_hooks(&mut self) {
+        for event in self.hooks.drain(..) {
+            let Some(webhook) = &self.webhook else {
+                continue;
+            };
+            if webhook.try_send(event).is_err() {
+                tracing::error!("too many escrow events wait to be posted; one is lost");
+            }
+        }
     }
 
     /// Says something in a channel, if there is one.

@@ -1,5 +1,6 @@
 //! What is said, in which order.
 
+use agentchat_store::Sent;
 use serde_json::{Map, Value, json};
 
 use super::{Hub, allowance::Act, dispatch::storage};
@@ -17,15 +18,23 @@ impl Hub {
             return Err(invalid("to must start with # or @"));
         }
         let sig = self.sig(fields)?;
+        let client_id = self.client_id(fields)?;
         self.speaker(id)?;
-        self.in_time(id, Act::Message)?;
+        let earlier = client_id.map(|client_id| self.earlier(id, client_id));
+        let earlier = earlier.transpose()?.flatten();
+        // Who asks again what became of a message says nothing.
+        if earlier.is_none() {
+            self.in_time(id, Act::Message)?;
+        }
         let content = self.redactor.redact(content);
         if let std::borrow::Cow::Owned(_) = content {
             self.audit("secrets_redacted", json!({"connection": id, "to": to}));
         }
         let parsed = callback::extract(&content, &self.settings.limits);
         let scheduled = !parsed.callbacks.is_empty();
-        self.schedule(id, parsed.callbacks)?;
+        if earlier.is_none() {
+            self.schedule(id, parsed.callbacks);
+        }
         let content = match parsed.rest {
             Some(rest) if rest.is_empty() && scheduled => return Ok(()),
             Some(rest) if !rest.is_empty() => rest,
@@ -34,15 +43,24 @@ impl Hub {
         let agent = self.agent(id)?;
         let stamp = format!("{}-{}", now_ms(), self.random_base36(6)?);
         let mut message = json!({"from": agent.at(), "from_name": agent.name, "to": to,
-            "content": content, "msg_id": stamp, "verified": agent.verified});
+            "content": content, "msg_id": &stamp, "verified": agent.verified});
         if let Some(sig) = sig {
             message["sig"] = sig.into();
         }
         if let Some(answered) = self.answered(fields) {
             message["in_reply_to"] = answered;
         }
+        if let Some(sent) = earlier {
+            return self.echo(id, &sent, message);
+        }
+        let mut sent = Sent {
+            target: to.to_owned(),
+            offset: 0,
+            msg_id: stamp,
+        };
         if let Some(target) = to.strip_prefix('@') {
-            return self.direct(id, target, message);
+            self.direct(id, target, message)?;
+            return self.note_sent(id, client_id, &sent);
         }
         let room = self.visible(id, to)?;
         if !self.rooms[room].members.contains(&id) {
@@ -52,7 +70,9 @@ impl Hub {
         self.rooms[room].active = now_ms();
         self.counts.messages += 1;
         self.note_message("channel_msg", &message);
-        self.post(room, message)
+        self.post(room, message)?;
+        sent.offset = self.rooms[room].channel.last;
+        self.note_sent(id, client_id, &sent)
     }
 
     /// Gives a message its place in a room's order, stores it, and tells those who are in the room.

@@ -5,7 +5,13 @@ use std::{collections::BTreeSet, net::IpAddr};
 use serde_json::{Value, json};
 
 use super::{
-    Hub, allowance::Spent, captcha::Asked, identify::Challenge, replay::Replays, takeover::Held,
+    Hub,
+    allowance::Spent,
+    captcha::Asked,
+    identify::Challenge,
+    replay::Replays,
+    takeover::Held,
+    timers::{Due, What},
 };
 use crate::{frame::Refusal, inbox::From, outbox::Outbox};
 
@@ -121,6 +127,12 @@ impl Hub {
         let fields = json!({"connection": id, "ip": address.to_string()});
         self.audit("connection", fields);
         self.peers.insert(id, peer);
+        let due = Due {
+            id,
+            ticket: 0,
+            what: What::Unidentified,
+        };
+        self.timers.set(self.settings.limits.unidentified, due);
         let count = self.addresses.entry(address).or_default();
         *count += 1;
         let count = *count;
@@ -128,6 +140,14 @@ impl Hub {
         if most > 0 && count > most {
             self.audit("ip_connection_limit", json!({"ip": address.to_string()}));
             self.close(id, 1008, "Too many connections from this IP");
+        }
+    }
+
+    /// A connection has had its time to say who it is.
+    pub(super) fn unidentified(&mut self, due: Due) {
+        let peer = self.peers.get(&due.id);
+        if peer.is_some_and(|peer| peer.agent().is_none()) {
+            self.close(due.id, 1008, "Identify in time");
         }
     }
 

@@ -93,6 +93,14 @@ impl Hub {
         let batch = self
             .store
             .after(&channel.name, replay.sent, BATCH.0, BATCH.1)?;
+        if batch
+            .first()
+            .is_some_and(|(offset, _)| *offset > replay.sent + 1)
+        {
+            // Taken away meanwhile: who comes back is told with its JOIN what is left.
+            self.close(id, 4008, "history moved on");
+            return Ok(());
+        }
         for (offset, json) in batch {
             let text = match json.strip_suffix('}') {
                 Some(open) if offset <= replay.history => format!("{open},\"replay\":true}}"),

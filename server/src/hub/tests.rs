@@ -5,9 +5,13 @@ use std::sync::Arc;
 use agentchat_protocol::{Identity, auth_text};
 use tokio::sync::Semaphore;
 
+mod bounds;
+mod smoke;
+
 use super::*;
 use crate::{
     inbox::From,
+    limits::Limits,
     outbox::{Cut, Queue, outbox},
     settings::Values,
 };
@@ -21,12 +25,21 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
+        Self::with(json!({}), |_| {})
+    }
+
+    /// With settings and bounds of its own.
+    fn with(settings: Value, bound: impl FnOnce(&mut Limits)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("chat.db")).unwrap();
-        let given = json!({"rate_limit_ms": 0, "frame_limit": 0, "byte_limit": 0,
-            "allowlist_admin_key": "k", "data_dir": dir.path()});
+        let mut given = json!({"rate_limit_ms": 0, "frame_limit": 0, "byte_limit": 0,
+            "allowlist_admin_key": "k", "admin_key": "k", "data_dir": dir.path()});
+        for (key, value) in settings.as_object().unwrap() {
+            given[key] = value.clone();
+        }
         let values = Values::resolve(|_| None, |_| None, given.as_object().unwrap()).unwrap();
-        let settings = Settings::read(&values).unwrap();
+        let mut settings = Settings::read(&values).unwrap();
+        bound(&mut settings.limits);
         let redactor = Redactor::new(std::iter::empty()).unwrap();
         Self {
             hub: Hub::new(store, settings, redactor).unwrap(),
@@ -46,17 +59,32 @@ impl Fixture {
         self.hub.batch(commands.into_iter()).unwrap();
     }
 
-    /// An approved agent that is in.
-    fn agent(&mut self, id: u64, name: &str) -> (Queue, Cut) {
-        let (outbox, mut queue, cut) = outbox(1_000_000);
-        let identity = Identity::generate().unwrap();
-        let key = identity.public_key_pem();
+    /// A connection.
+    fn open(&mut self, id: u64) -> (Queue, Cut) {
+        let (outbox, queue, cut) = outbox(1_000_000);
         let from = From {
             address: [127, 0, 0, 1].into(),
             user_agent: String::new(),
         };
         let open = Command::Open { id, outbox, from };
         self.hub.batch([open].into_iter()).unwrap();
+        (queue, cut)
+    }
+
+    fn gone(&mut self, id: u64) {
+        let gone = Command::Gone { id };
+        self.hub.batch([gone].into_iter()).unwrap();
+    }
+
+    /// An approved agent that is in.
+    fn agent(&mut self, id: u64, name: &str) -> (Queue, Cut) {
+        self.agent_of(id, name, &Identity::generate().unwrap())
+    }
+
+    /// With a key of its own.
+    fn agent_of(&mut self, id: u64, name: &str, identity: &Identity) -> (Queue, Cut) {
+        let (mut queue, cut) = self.open(id);
+        let key = identity.public_key_pem();
         self.batch(&[
             (
                 id,
@@ -77,17 +105,31 @@ impl Fixture {
     }
 }
 
+/// What is in the queue.
+fn taken(queue: &mut Queue) -> Vec<Out> {
+    let mut taken = vec![];
+    while let Some(true) = futures::FutureExt::now_or_never(queue.take(&mut taken)) {}
+    taken
+}
+
 /// What was said so far.
 fn said(queue: &mut Queue) -> Vec<Value> {
-    let (mut frames, mut taken) = (vec![], vec![]);
-    while let Some(true) = futures::FutureExt::now_or_never(queue.take(&mut taken)) {
-        for out in taken.drain(..) {
-            if let Out::Text(frame) | Out::Replay(frame) = out {
-                frames.push(serde_json::from_str(frame.payload()).unwrap());
-            }
+    let said = |out| match out {
+        Out::Text(frame) | Out::Replay(frame) => {
+            Some(serde_json::from_str(frame.payload()).unwrap())
         }
-    }
-    frames
+        _ => None,
+    };
+    taken(queue).into_iter().filter_map(said).collect()
+}
+
+/// How the connection was closed.
+fn ends(queue: &mut Queue) -> Option<(u16, &'static str)> {
+    let end = |out| match out {
+        Out::Close(code, reason) => Some((code, reason)),
+        _ => None,
+    };
+    taken(queue).into_iter().filter_map(end).next_back()
 }
 
 fn message(content: &str) -> Value {

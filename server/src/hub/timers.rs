@@ -30,6 +30,8 @@ pub enum What {
     ClaimEnds,
     /// An agent wants to be told something.
     Callback,
+    /// A connection should have said who it is.
+    Unidentified,
     /// Everybody is sent away.
     Maintenance,
     /// It is time to look at silent channels and old messages.

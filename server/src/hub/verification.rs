@@ -14,7 +14,7 @@ use crate::frame::{self, Refusal, invalid, make, text};
 /// A check that was not answered yet.
 pub struct Check {
     /// Connection that asked.
-    asker: u64,
+    pub asker: u64,
     /// Agent that is to answer, without `@`.
     target: String,
     nonce: String,

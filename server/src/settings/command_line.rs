@@ -54,12 +54,12 @@ fn program() -> Command {
         .subcommand(Command::new("check").about("Read all of the database, and say whether it is sound"))
         .subcommand(
             Command::new("export")
-                .about("Write first-seen.json, allowlist.json and bans.json into a folder")
+                .about("Write lists, ratings, stakes and skills into a folder, as files of the protocol")
                 .arg(path("DIR")),
         )
         .subcommand(
             Command::new("import")
-                .about("Read first-seen.json, allowlist.json and bans.json from a folder; no server may run")
+                .about("Read such files from a folder; no server may run")
                 .arg(path("DIR")),
         );
     SETTINGS.iter().fold(program, |program, setting| {

@@ -9,6 +9,7 @@ mod market;
 mod messages;
 mod people;
 mod schema;
+mod sent;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub use self::{
     channels::Channel,
     maintenance::{back_up, check},
     people::{Allowed, Ban},
+    sent::Sent,
 };
 
 /// How long a write waits for another program that has the file, such as one that copies it.

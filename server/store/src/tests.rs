@@ -229,3 +229,30 @@ fn damage_is_found() {
     std::fs::write(&path, bytes).unwrap();
     assert!(check(&path).is_err());
 }
+
+#[test]
+fn what_was_sent_is_remembered_for_a_while() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("chat.db")).unwrap();
+    let sent = |offset| Sent {
+        target: "#a".into(),
+        offset,
+        msg_id: format!("m{offset}"),
+    };
+    for offset in 1..=5 {
+        store
+            .note_sent("ada", &format!("c{offset}"), &sent(offset))
+            .unwrap();
+    }
+    assert_eq!(store.sent("ada", "c2").unwrap(), Some(sent(2)));
+    assert_eq!(store.sent("sam", "c2").unwrap(), None);
+    assert!(store.note_sent("ada", "c2", &sent(9)).is_err());
+    assert_eq!(store.forget_sent(2).unwrap(), 3);
+    assert_eq!(
+        (
+            store.sent("ada", "c3").unwrap(),
+            store.sent("ada", "c4").unwrap()
+        ),
+        (None, Some(sent(4)))
+    );
+}

@@ -4,7 +4,7 @@ use agentchat_protocol::Identity;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::{DEADLINE, process::Server};
+use crate::{DEADLINE, process::Server, raw::Raw};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -267,6 +267,52 @@ async fn an_address_has_so_many_connections() {
     drop(first);
     second.hear("AGENT_LEFT").await;
     server.visitor("eve").await;
+}
+
+#[tokio::test]
+async fn who_does_not_say_who_it_is_does_not_stay() {
+    let server = Server::protocol(&["--unidentified-timeout-ms", "400"]);
+    let mut open = server.raw().await;
+    let mut ada = server.visitor("ada").await;
+    assert_eq!(open.closed().await, (1008, "Identify in time".to_owned()));
+    ada.tell(json!({"type": "PING"})).await;
+    ada.hear("PONG").await;
+}
+
+#[tokio::test]
+async fn connections_are_bounded_before_and_after_they_shake_hands() {
+    let silent = async |port| {
+        tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .unwrap()
+    };
+    let ended = async |mut tcp: tokio::net::TcpStream| {
+        let mut buffer = [0; 8];
+        let read = tokio::io::AsyncReadExt::read(&mut tcp, &mut buffer);
+        timeout(DEADLINE, read)
+            .await
+            .expect("not refused")
+            .unwrap_or(0)
+    };
+    for flag in ["--max-handshakes", "--max-connections"] {
+        let server = Server::protocol(&[flag, "2"]);
+        let port = server.port();
+        let (first, _second) = (silent(port).await, silent(port).await);
+        assert_eq!(ended(silent(port).await).await, 0, "{flag}");
+        drop(first);
+        let back = async {
+            loop {
+                if let Some(raw) = Raw::try_connect(port).await {
+                    return raw;
+                }
+            }
+        };
+        let mut raw = timeout(DEADLINE, back).await.expect("no place came free");
+        raw.visit("ada").await;
+        // Shaken hands are no handshake, but a connection still.
+        let third = timeout(DEADLINE, Raw::try_connect(port)).await.unwrap();
+        assert_eq!(third.is_some(), flag == "--max-handshakes", "{flag}");
+    }
 }
 
 #[tokio::test]

@@ -101,6 +101,39 @@ async fn nothing_is_lost_or_heard_twice_while_the_network_breaks_again_and_again
 }
 
 #[tokio::test]
+async fn what_is_sent_while_the_network_breaks_is_said_once_and_in_order() {
+    const COUNT: u32 = 150;
+    let server = Server::start();
+    let (ada, mut heard) = server.approved("ada").await;
+    ada.create_channel("#general", false, false).await.unwrap();
+    let proxy = Proxy::to(server.port()).await;
+    let (sam, _events) = behind(&proxy, &server, &["#general"]).await;
+    let speak = async {
+        for n in 0..COUNT {
+            let content = n.to_string();
+            let sent = sam.send_once("#general", &content, None, DEADLINE);
+            sent.await.unwrap();
+        }
+    };
+    let hear = async {
+        let mut numbers = vec![];
+        while numbers.len() < COUNT as usize {
+            numbers.push(next_message(&mut heard).await.content);
+            // The echo is on its way, and is lost.
+            if numbers.len() % 30 == 15 {
+                proxy.cut().await;
+                proxy.mend();
+            }
+        }
+        numbers
+    };
+    let ((), numbers) = tokio::join!(speak, hear);
+    let expected: Vec<_> = (0..COUNT).map(|n| n.to_string()).collect();
+    assert_eq!(numbers, expected);
+    sam.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_refused_rejoin_is_told_and_is_nobody_elses_answer() {
     let server = Server::start();
     let (ada, _a) = server.approved("ada").await;

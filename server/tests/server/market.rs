@@ -78,6 +78,39 @@ fn server(args: &[&str]) -> Server {
 }
 
 #[tokio::test]
+async fn whoever_follows_escrows_is_told_of_a_stake() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/escrows", listener.local_addr().unwrap());
+    let server = server(&["--escrow-webhook-url", &url]);
+    let mut ada = Agent::new(&server).await;
+    let mut sam = Agent::new(&server).await;
+    let id = text(&ada.propose(&sam.id, 10).await, "id");
+    sam.accept(&id).await;
+    let (mut tcp, _) = tokio::time::timeout(crate::DEADLINE, listener.accept())
+        .await
+        .unwrap()
+        .unwrap();
+    let mut told = String::new();
+    while !told.ends_with('}') {
+        let mut piece = [0; 4096];
+        let length = tokio::io::AsyncReadExt::read(&mut tcp, &mut piece)
+            .await
+            .unwrap();
+        assert!(length > 0, "{told}");
+        told.push_str(std::str::from_utf8(&piece[..length]).unwrap());
+    }
+    let event: Value = serde_json::from_str(told.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    assert_eq!(
+        (
+            &event["event"],
+            &event["proposal_id"],
+            &event["proposer_stake"]
+        ),
+        (&json!("escrow:created"), &json!(id), &json!(10))
+    );
+}
+
+#[tokio::test]
 async fn a_deal_outlives_a_kill_with_its_stakes() {
     let mut server = server(&[]);
     let mut ada = Agent::new(&server).await;

@@ -19,6 +19,14 @@ impl Raw {
         Self::connect_with(port, &[]).await
     }
 
+    /// None when the server takes no more.
+    pub async fn try_connect(port: u16) -> Option<Self> {
+        let tcp = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+        let url = format!("ws://127.0.0.1:{port}/");
+        let made = tokio_tungstenite::client_async(url, tcp).await;
+        made.ok().map(|(socket, _)| Self(socket))
+    }
+
     /// With headers of its own.
     pub async fn connect_with(port: u16, headers: &[(&'static str, &'static str)]) -> Self {
         Self::handshake(port, headers).await.0

@@ -7,12 +7,16 @@ use anyhow::Result;
 use kube::{Api, Client, ResourceExt, api::ListParams};
 use tokio_util::sync::CancellationToken;
 
-use super::{Up, choice, credentials, ports, ready};
+use super::{
+    Up, choice,
+    credentials::{self, Credential},
+    ports, ready,
+};
 use crate::{
     apply::{self, Applied},
     check::{self, Engine},
     control::told,
-    exit::{Code, WithCode},
+    exit::{Code, WithCode, code_of},
     get::all_agents,
     manifest::{self, Kind, Manifest},
     output::{NAME, Progress},
@@ -36,12 +40,37 @@ pub struct Call<'a> {
 
 impl Call<'_> {
     /// All of them; what is there already is kept.
-    pub async fn bring(&self, credential: Option<credentials::Credential>) -> Result<()> {
+    pub async fn bring(&self, credential: Option<Credential>) -> Result<()> {
         let remembered = Remembered::read(self.state)?;
         let first = remembered.is_none();
+        let (mut chosen, manifests) = self.check(remembered, credential.as_ref()).await?;
+        chosen.down = false;
+        chosen.write(self.state)?;
+        let mut swarm = Swarm::new(self.state, self.progress, self.interrupt);
+        let client = self.operator(&mut swarm, &mut chosen, first).await?;
+        let outcome = self
+            .start(&client, &mut swarm, chosen, manifests, credential)
+            .await;
+        match outcome {
+            // A service that has ended explains what failed without it.
+            Err(error) if code_of(&error) != Code::Interrupted => {
+                swarm.check()?;
+                Err(error)
+            }
+            other => other,
+        }
+    }
+
+    /// Everything that can be looked at before anything is started.
+    async fn check(
+        &self,
+        remembered: Option<Remembered>,
+        credential: Option<&Credential>,
+    ) -> Result<(Remembered, Vec<Manifest>)> {
+        let first = remembered.is_none();
         let before = remembered.as_ref().map(|remembered| remembered.api_listen);
-        let choice = self.up.choose(self.state, remembered, credential.as_ref());
-        let mut chosen = choice.code(Code::Invalid)?;
+        let choice = self.up.choose(self.state, remembered, credential);
+        let chosen = choice.code(Code::Invalid)?;
         let mut manifests = manifest::load(&chosen.manifests).code(Code::Invalid)?;
         if first {
             manifest::check_references(&manifests).code(Code::Invalid)?;
@@ -56,41 +85,40 @@ impl Call<'_> {
             chosen.socket.display()
         ));
         choice::check_image(&engine, &chosen).await?;
-        chosen.down = false;
-        chosen.write(self.state)?;
+        Ok((chosen, manifests))
+    }
 
-        let mut swarm = Swarm::new(self.state, self.progress, self.interrupt);
-        let client = self.operator(&mut swarm, &mut chosen, first).await?;
+    /// The rest of the services, and all that is declared.
+    async fn start(
+        &self,
+        client: &Client,
+        swarm: &mut Swarm<'_>,
+        mut chosen: Remembered,
+        mut manifests: Vec<Manifest>,
+        credential: Option<Credential>,
+    ) -> Result<()> {
         if chosen.credentials == Credentials::ScriptedModel {
-            self.model(&mut swarm, &mut chosen).await?;
+            self.model(swarm, &mut chosen).await?;
             choice::overlay(&chosen).lay_all(&mut manifests);
         }
         let (surroundings, agents): (Vec<_>, Vec<_>) =
             manifests.iter().partition(|m| m.kind != Kind::Agent);
         let (first, nodes): (Vec<_>, Vec<_>) =
             surroundings.into_iter().partition(|m| m.kind != Kind::Node);
-        self.apply(&client, &first).await?;
-        credentials::provide(&client, &manifests, chosen.credentials, credential).await?;
-        self.apply(&client, &nodes).await?;
-        self.chat_servers(&client, &mut swarm, &mut chosen).await?;
+        self.apply(client, &first).await?;
+        credentials::provide(client, &manifests, chosen.credentials, credential).await?;
+        self.apply(client, &nodes).await?;
+        self.chat_servers(client, swarm, &mut chosen).await?;
         let patience = Patience::new(self.up.timeout, self.interrupt);
-        ready::nodes(&client, &nodes, &mut swarm, &patience, self.progress).await?;
-        let were = all_agents(&client).await?;
-        let changed = self.apply(&client, &agents).await?;
+        ready::nodes(client, &nodes, swarm, &patience, self.progress).await?;
+        let were = all_agents(client).await?;
+        let changed = self.apply(client, &agents).await?;
         let before = ready::Before::new(&were, &changed);
-        let woken = suspension::lift(&client, &manifests).await?;
+        let woken = suspension::lift(client, &manifests).await?;
         if woken > 0 {
             self.progress.step(format_args!("{woken} agent(s) woken"));
         }
-        ready::agents(
-            &client,
-            &agents,
-            &before,
-            &mut swarm,
-            &patience,
-            self.progress,
-        )
-        .await?;
+        ready::agents(client, &agents, &before, swarm, &patience, self.progress).await?;
         if chosen.credentials == Credentials::Given && service::stop(self.state, MODEL).await? {
             self.progress
                 .step("scripted-model stopped: the real one answers");

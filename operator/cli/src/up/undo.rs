@@ -58,8 +58,15 @@ impl Call<'_> {
             _ => self.stop_others(&before.running).await,
         };
         if let Err(why) = undone {
+            // Without an engine that answers, containers can't be removed, but services can be stopped.
+            let stopped = self.stop_others(&before.running).await;
+            let also = stopped
+                .err()
+                .map(|also| format!("; {also:#}"))
+                .unwrap_or_default();
+            let purge = if before.fresh { " --purge" } else { "" };
             progress.note(format_args!(
-                "that did not work: {why:#}; `agentctl down --swarm {}` tries again",
+                "that did not work: {why:#}{also}; `agentctl down --swarm {}{purge}` tries again",
                 state.swarm()
             ));
         }
@@ -76,14 +83,20 @@ impl Call<'_> {
     }
 }
 
+/// A headline is not longer than this, where it can be cut.
+const HEADLINE: usize = 60;
+
 /// The beginning of an error: the whole of it is said at the end.
 fn headline(error: &anyhow::Error) -> String {
     let text = format!("{error:#}");
-    let end = [": ", "; ", " (", "\n"]
-        .iter()
-        .filter_map(|mark| text.find(mark))
-        .min();
-    text[..end.unwrap_or(text.len())].to_owned()
+    let until = |text: &str, mark| text.split(mark).next().unwrap_or_default().to_owned();
+    let mut head = ["\n", "; ", " ("]
+        .into_iter()
+        .fold(text, |head, mark| until(&head, mark));
+    if head.chars().count() > HEADLINE {
+        head = until(&head, ": ");
+    }
+    head
 }
 
 #[cfg(test)]

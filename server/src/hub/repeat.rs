@@ -1,0 +1,83 @@
+//! Messages that are sent again: a client that gives its messages ids of its own may, and they are said once.
+
+use agentchat_store::Sent;
+use serde_json::{Map, Value};
+
+use super::{Hub, dispatch::storage};
+use crate::{
+    frame::{Refusal, invalid, make},
+    outbox::Out,
+    wire::Encoded,
+};
+
+impl Hub {
+    /// The client's own id of a message, in the additional field `client_msg_id`.
+    pub(super) fn client_id<'a>(
+        &self,
+        fields: &'a Map<String, Value>,
+    ) -> Result<Option<&'a str>, Refusal> {
+        let most = self.settings.limits.client_id;
+        match fields.get("client_msg_id") {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(id)) if (1..=most).contains(&id.len()) => Ok(Some(id)),
+            Some(_) => {
+                let text = format!("client_msg_id must be a string of 1 to {most} bytes");
+                Err(invalid(&text))
+            }
+        }
+    }
+
+    /// What became of a message of this id, if it was sent before.
+    pub(super) fn earlier(&self, id: u64, client_id: &str) -> Result<Option<Sent>, Refusal> {
+        let agent = &self.agent(id)?.id;
+        self.store.sent(agent, client_id).map_err(storage)
+    }
+
+    /// Tells the sender of a repeated message what it was told the first time, or would have been.
+    pub(super) fn echo(&mut self, id: u64, sent: &Sent, mut message: Value) -> Result<(), Refusal> {
+        if message["to"] != sent.target {
+            return Err(invalid(
+                "client_msg_id is that of a message to somebody else",
+            ));
+        }
+        if sent.offset > 0 {
+            let before = sent.offset - 1;
+            let found = self.store.after(&sent.target, before, 1, 0);
+            if let Some((offset, json)) = found.map_err(storage)?.pop()
+                && offset == sent.offset
+            {
+                self.outs.push((id, Out::Text(Encoded::text(&json))));
+                return Ok(());
+            }
+            message["offset"] = sent.offset.into();
+            let room = self.room(&sent.target)?;
+            message["epoch"] = self.rooms[room].channel.epoch.as_str().into();
+        }
+        message["msg_id"] = sent.msg_id.as_str().into();
+        self.tell(id, &make("MSG", message));
+        Ok(())
+    }
+
+    /// Remembers that a message was sent.
+    pub(super) fn note_sent(
+        &mut self,
+        id: u64,
+        client_id: Option<&str>,
+        sent: &Sent,
+    ) -> Result<(), Refusal> {
+        let Some(client_id) = client_id else {
+            return Ok(());
+        };
+        let agent = &self.agent(id)?.id;
+        self.store
+            .note_sent(agent, client_id, sent)
+            .map_err(storage)?;
+        self.sent += 1;
+        let most = self.settings.limits.sent;
+        if self.sent > most / 10 {
+            self.store.forget_sent(most).map_err(storage)?;
+            self.sent = 0;
+        }
+        Ok(())
+    }
+}

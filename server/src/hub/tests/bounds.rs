@@ -1,0 +1,166 @@
+//! What a peer can grow is bounded: at the limit it works, over it it does not.
+
+use super::*;
+
+/// The codes of the errors that were said.
+fn codes(queue: &mut Queue) -> Vec<String> {
+    let frames = said(queue).into_iter();
+    let errors = frames.filter(|frame| frame["type"] == "ERROR");
+    errors
+        .map(|error| error["code"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn create(n: usize, invite_only: bool) -> Value {
+    json!({"type": "CREATE_CHANNEL", "channel": format!("#c{n}"), "invite_only": invite_only})
+}
+
+#[test]
+fn channels_and_invitations() {
+    let bound = |limits: &mut Limits| (limits.channels, limits.invitations) = (3, 3);
+    let mut fixture = Fixture::with(json!({}), bound);
+    let (mut ada, _cut) = fixture.agent(1, "ada");
+    fixture.batch(&(0..3).map(|n| (1, create(n, true))).collect::<Vec<_>>());
+    assert_eq!(codes(&mut ada), [""; 0]);
+    fixture.batch(&[(1, create(3, true))]);
+    assert_eq!(codes(&mut ada), ["INVALID_MSG"]);
+
+    // The maker's own is one of three.
+    let invite = |guest: &str| {
+        (
+            1,
+            json!({"type": "INVITE", "channel": "#c0", "agent": format!("@{guest}")}),
+        )
+    };
+    fixture.batch(&["a", "b", "a"].map(invite));
+    assert_eq!(codes(&mut ada), [""; 0]);
+    fixture.batch(&[invite("c"), invite(&"x".repeat(65))]);
+    assert_eq!(codes(&mut ada), ["INVALID_MSG", "INVALID_MSG"]);
+}
+
+#[test]
+fn lists_of_keys_bans_and_grants() {
+    let mut fixture = Fixture::with(json!({}), |limits| limits.listed = 2);
+    let (mut ada, _cut) = fixture.agent(1, "ada");
+    let approve = || {
+        let key = Identity::generate().unwrap().public_key_pem();
+        (
+            1,
+            json!({"type": "ADMIN_APPROVE", "admin_key": "k", "pubkey": key}),
+        )
+    };
+    let ban = |id: &str| {
+        (
+            1,
+            json!({"type": "ADMIN_BAN", "admin_key": "k", "agent_id": id}),
+        )
+    };
+    fixture.batch(&[approve(), ban("a"), ban("b")]);
+    assert_eq!(codes(&mut ada), [""; 0]);
+    fixture.batch(&[approve(), ban("c")]);
+    assert_eq!(codes(&mut ada), ["INVALID_MSG", "INVALID_MSG"]);
+    fixture.batch(&[
+        (
+            1,
+            json!({"type": "ADMIN_UNBAN", "admin_key": "k", "agent_id": "a"}),
+        ),
+        ban("c"),
+    ]);
+    assert_eq!(codes(&mut ada), [""; 0]);
+}
+
+#[test]
+fn keys_that_were_seen() {
+    let mut fixture = Fixture::with(json!({}), |limits| limits.seen = 10);
+    let first = Identity::generate().unwrap();
+    let _first = fixture.agent_of(1, "first", &first);
+    for id in 2..=30 {
+        let _agent = fixture.agent(id, "more");
+        assert!(fixture.hub.store.seen_count().unwrap() <= 10);
+        assert_eq!(fixture.hub.seen, fixture.hub.store.seen_count().unwrap());
+    }
+    // It is a newcomer again.
+    assert_eq!(
+        fixture.hub.store.seen_at(&first.public_key_pem()).unwrap(),
+        None
+    );
+}
+
+#[test]
+fn callbacks_of_all_agents() {
+    let mut fixture = Fixture::with(json!({}), |limits| limits.all_callbacks = 3);
+    let _queues = [fixture.agent(1, "ada"), fixture.agent(2, "sam")];
+    let later = |id| (id, message("@@cb:60s@@x"));
+    fixture.batch(&[later(1), later(1), later(2), later(2)]);
+    assert_eq!(fixture.hub.callbacks.count(), 3);
+    fixture.gone(1);
+    assert_eq!(fixture.hub.callbacks.count(), 1);
+    fixture.batch(&[later(2), later(2), later(2)]);
+    assert_eq!(fixture.hub.callbacks.count(), 3);
+}
+
+#[test]
+fn the_age_of_messages() {
+    let mut fixture = Fixture::with(json!({"retain_days": 1}), |_| {});
+    let (mut ada, _cut) = fixture.agent(1, "ada");
+    fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
+    said(&mut ada);
+    let (day, minute) = (24 * 3_600_000, 60_000);
+    for (offset, age) in [(1, day + minute), (2, day - minute)] {
+        fixture
+            .hub
+            .store
+            .append("#general", offset, now_ms() - age, "{}")
+            .unwrap();
+        fixture.hub.rooms[0].channel.last = offset;
+    }
+    fixture.hub.look();
+    let kept = fixture.hub.store.after("#general", 0, 9, 999).unwrap();
+    assert_eq!(kept, [(2, "{}".to_owned())]);
+    fixture.batch(&[(1, message("three"))]);
+    assert_eq!(said(&mut ada)[0]["offset"], 3);
+}
+
+#[test]
+fn who_reads_up_too_slowly_is_told_that_history_is_gone() {
+    let mut fixture = Fixture::with(json!({"retain_messages": 10}), |_| {});
+    let (mut ada, _cut) = fixture.agent(1, "ada");
+    fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
+    let wide = "x".repeat(200_000);
+    for _ in 0..5 {
+        fixture.batch(&[(1, message(&wide))]);
+        said(&mut ada);
+    }
+    let (mut sam, _cut) = fixture.agent(2, "sam");
+    fixture.batch(&[(2, json!({"type": "JOIN", "channel": "#general"}))]);
+    assert!(!said(&mut sam).is_empty());
+    // One or two of five are on their way, and the rest is taken away.
+    for n in 0..40 {
+        fixture.batch(&[(1, message(&n.to_string()))]);
+    }
+    let more = Command::More { id: 2 };
+    fixture.hub.batch([more].into_iter()).unwrap();
+    let end = ends(&mut sam);
+    assert_eq!(end, Some((4008, "history moved on")));
+}
+
+#[test]
+fn notices_of_many() {
+    let mut fixture = Fixture::with(json!({}), |limits| {
+        (limits.notices, limits.notice) = (2, std::time::Duration::ZERO);
+    });
+    let (mut ada, _cut) = fixture.agent(1, "ada");
+    fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
+    for many in [2, 3] {
+        let ids = 10..10 + many;
+        let _queues: Vec<_> = ids.clone().map(|id| fixture.agent(id, "more")).collect();
+        said(&mut ada);
+        let gone = ids.map(|id| Command::Gone { id });
+        fixture.hub.batch(gone).unwrap();
+        let types: Vec<_> = said(&mut ada).iter().map(|f| f["type"].clone()).collect();
+        match many {
+            2 => assert_eq!(types, ["AGENT_LEFT", "AGENT_LEFT"]),
+            _ => assert_eq!(types, ["AGENTS_CHANGED"]),
+        }
+    }
+}
