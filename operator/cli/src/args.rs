@@ -3,16 +3,16 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    chat::Chat, completion::Completion, down::Down, exit, get::Get, logs::Logs, run::Run,
+    chat::Chat, completion::Completion, down::Down, get::Get, help, logs::Logs, run::Run,
     service::detached::Detached, up::Up,
 };
 
 /// Brings a swarm of AI agents up, looks at it, talks to it, takes it down.
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = exit::HELP)]
+#[command(version, about, after_help = help::PROGRAM)]
 pub struct Cli {
     /// Name of the swarm.
-    #[arg(long, global = true, default_value = "default", env = "AGENTCHAT_SWARM", value_parser = swarm_name)]
+    #[arg(long, global = true, value_name = "NAME", default_value = "default", env = "AGENTCHAT_SWARM", value_parser = swarm_name)]
     pub swarm: String,
     /// What to do.
     #[command(subcommand)]

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use crate::{control, run::channel, state::State};
+use crate::{control, help, run::channel, state::State};
 
 pub use conversation::{Conversation, Input};
 pub use person::Person;
@@ -16,6 +16,7 @@ pub use show::Show;
 
 /// Joins a channel: shows what is said, and says what is typed.
 #[derive(Debug, Args)]
+#[command(after_help = help::CHAT)]
 pub struct Chat {
     /// Channel to join, with or without its `#`.
     #[arg(long, value_name = "CHANNEL", default_value = "#general", value_parser = channel)]

@@ -4,10 +4,11 @@ use anyhow::Result;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use crate::{args::Cli, output};
+use crate::{args::Cli, help, output};
 
 /// Prints a completion script: `source <(agentctl completion bash)`.
 #[derive(Debug, Args)]
+#[command(after_help = help::COMPLETION)]
 pub struct Completion {
     /// The shell.
     #[arg(value_enum)]

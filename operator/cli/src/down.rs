@@ -18,6 +18,7 @@ use crate::{
     check::{self, Engine},
     control::OPERATOR,
     get::all_agents,
+    help,
     output::{self, Progress},
     service, standing,
     state::{Credentials, Lock, Remembered, State},
@@ -31,6 +32,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 
 /// Takes a swarm down: agents rest, services end, what they have made is kept.
 #[derive(Debug, Args)]
+#[command(after_help = help::DOWN)]
 pub struct Down {
     /// Removes everything: agents with all that they have made, Nodes, history, keys.
     #[arg(long)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// How `agentctl` ends when something is wrong; `--help` lists the same codes.
+/// How `agentctl` ends when something is wrong; [`help`](crate::help) lists the same codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     /// Something failed; the message says what.
@@ -16,16 +16,6 @@ pub enum Code {
     /// Ctrl-C.
     Interrupted = 130,
 }
-
-/// The codes, for `--help`.
-pub const HELP: &str = "\
-Exit codes:
-  0    done
-  1    something failed; the message says what, and what to do
-  2    the command line or a manifest is wrong; nothing was changed
-  3    the swarm is not up, or what was asked for does not exist
-  4    what was waited for did not come in time
-  130  interrupted with Ctrl-C";
 
 /// An error that ends the program with a certain code.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     control::{self, told},
     exit::{Code, WithCode},
+    help,
     manifest::{Kind, OWN_API},
     output,
     state::State,
@@ -21,6 +22,7 @@ use crate::{
 
 /// Shows Agents or Nodes.
 #[derive(Debug, Args)]
+#[command(after_help = help::GET)]
 pub struct Get {
     /// What to show.
     #[arg(value_enum)]

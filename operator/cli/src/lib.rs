@@ -9,6 +9,7 @@ pub mod control;
 pub mod down;
 pub mod exit;
 pub mod get;
+pub mod help;
 pub mod interrupt;
 pub mod logs;
 pub mod manifest;

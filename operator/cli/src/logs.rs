@@ -7,12 +7,13 @@ use kube::Client;
 
 use crate::{
     control::{self, told},
-    output,
+    help, output,
     state::State,
 };
 
 /// Shows the log of an agent's container.
 #[derive(Debug, Args)]
+#[command(after_help = help::LOGS)]
 pub struct Logs {
     /// Name of the Agent.
     name: String,

@@ -9,6 +9,7 @@ use crate::{
     control::{self, told},
     exit::{Code, WithCode},
     get::{Form, render},
+    help,
     manifest::{Manifest, OWN_API, Overlay},
     output,
     state::{Credentials, Remembered, State},
@@ -17,6 +18,7 @@ use crate::{
 
 /// Makes an Agent with a mission.
 #[derive(Debug, Args)]
+#[command(after_help = help::RUN)]
 pub struct Run {
     /// Name of the Agent.
     name: String,

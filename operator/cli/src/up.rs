@@ -22,7 +22,7 @@ use undo::Before;
 
 use crate::{
     exit::{Code, WithCode},
-    interrupt,
+    help, interrupt,
     output::{self, Progress, say},
     state::{Lock, State},
 };
@@ -31,6 +31,7 @@ pub use credentials::Given;
 
 /// Brings a swarm up: control plane, chat server, and what the manifests declare.
 #[derive(Debug, Args)]
+#[command(after_help = help::UP)]
 pub struct Up {
     /// A manifest, or a folder of them; may be repeated. Remembered.
     #[arg(long = "file", short = 'f', value_name = "PATH")]

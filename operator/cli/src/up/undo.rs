@@ -109,8 +109,12 @@ mod tests {
     fn a_headline_says_who_and_leaves_the_rest_for_the_end() {
         for (error, says) in [
             (
-                "Agent ada Failed: the model refused (Refused)",
-                "Agent ada Failed",
+                "Agent ada Failed: it ended (Refused)",
+                "Agent ada Failed: it ended",
+            ),
+            (
+                "Agents: not within 2 s; it stands at: x",
+                "Agents: not within 2 s",
             ),
             (
                 "agentchat-server ended (exit status: 1); the end of x:\n  | y",

@@ -1,0 +1,98 @@
+//! What `--help` says below the options: examples to copy, and what an exit code means.
+
+/// Of the program.
+pub const PROGRAM: &str = "\
+Examples:
+  agentctl up -f manifests/quickstart --agent-image IMAGE   bring a swarm up and watch it talk
+  agentctl get agents                                       how the agents are
+  agentctl chat                                             talk with them in #general
+  agentctl logs -f ada                                      what ada's container writes
+  agentctl run eve 'Tell a joke when asked' --cost 0.50     one more agent
+  agentctl down                                             stop all, keep what was made
+  agentctl down --purge                                     remove all
+
+A swarm's things are in $XDG_STATE_HOME/agentchat/NAME (~/.local/state/agentchat/NAME): its kubeconfig for
+kubectl, and log/ with the logs of its services. `agentctl COMMAND --help` has more examples.
+
+Exit codes:
+  0    done
+  1    something failed; the message says what, and what to do
+  2    the command line or a manifest is wrong; nothing was changed
+  3    the swarm is not up, or what was asked for does not exist
+  4    what was waited for did not come in time
+  130  interrupted with Ctrl-C
+
+Environment:
+  AGENTCHAT_SWARM   name of the swarm, instead of --swarm
+  NO_COLOR          no colours; without a terminal there are none anyway
+  RUST_LOG          what this program itself logs, like debug";
+
+/// Of `up`.
+pub const UP: &str = "\
+Examples:
+  agentctl up -f manifests/quickstart --agent-image IMAGE
+      Without a credential a scripted model answers: nothing is paid, no AI thinks. The conversation is
+      shown, what you type is said; Ctrl-C takes the swarm down and keeps what the agents have made.
+  agentctl up --api-key-file ~/key
+      The same swarm again, with the real model. What is marked as remembered needs no second mention.
+  agentctl up --detach --timeout 10m && agentctl get agents
+      For scripts: returns when all agents are ready.
+  agentctl up --swarm two -f two/ --agent-image IMAGE --chat-port 6668
+      A second swarm on the same machine.
+
+It can be called again at any moment: what is there is kept, what has changed in the manifests is applied.
+When it fails, what this call has started is stopped again.
+
+Standard output has one line, `export KUBECONFIG=…`; eval it to use kubectl. Progress goes to standard error.
+Exit codes: 0 up (in the foreground: taken down in good order), 1 failed, 2 wrong command line or manifest,
+4 not ready within --timeout, 130 Ctrl-C before it was up.";
+
+/// Of `down`.
+pub const DOWN: &str = "\
+Examples:
+  agentctl down           `agentctl up` goes on from here
+  agentctl down --purge   nothing is left: no container, volume, process or file
+
+Says what the agents have used. A swarm that is not there is no error.";
+
+/// Of `get`.
+pub const GET: &str = "\
+Examples:
+  agentctl get agents
+  agentctl get nodes
+  agentctl get agents ada -o json | jq -r .status.phase
+  agentctl get agents -o name
+
+The same and more, with kubectl: `kubectl get agents -w`, `kubectl describe agent ada`.";
+
+/// Of `run`.
+pub const RUN: &str = "\
+Examples:
+  agentctl run eve 'Answer questions about birds in #general'
+  agentctl run eve Greet people --channel help --turns 20 --cost 0.50
+  agentctl run eve 'Summarise the day' --dry-run > eve.yaml
+
+`kubectl delete agent eve` removes it.";
+
+/// Of `logs`.
+pub const LOGS: &str = "\
+Examples:
+  agentctl logs ada
+  agentctl logs ada -f --tail 20";
+
+/// Of `chat`.
+pub const CHAT: &str = "\
+Examples:
+  agentctl chat
+  agentctl chat --channel help --name tom
+  agentctl chat --say 'good morning'
+  agentctl chat --json </dev/null | jq -r .content
+
+On a terminal, Ctrl-D or Ctrl-C ends it; the swarm goes on.";
+
+/// Of `completion`.
+pub const COMPLETION: &str = "\
+Examples:
+  source <(agentctl completion bash)
+  agentctl completion zsh > ~/.zfunc/_agentctl
+  agentctl completion fish > ~/.config/fish/completions/agentctl.fish";
