@@ -204,6 +204,11 @@ mod tests {
         }
         let files = dir.path().join("files");
         export(&from, &files).unwrap();
+        let mode = fs::metadata(files.join(ALLOWLIST)).unwrap().permissions();
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777,
+            0o600
+        );
         assert_eq!(import(&to, &files).unwrap().len(), 6);
         assert_eq!(to.market().unwrap(), from.market().unwrap());
         assert_eq!(to.market().unwrap().len(), 1);

@@ -164,3 +164,23 @@ fn notices_of_many() {
         }
     }
 }
+
+#[test]
+fn who_leaves_before_its_arrival_was_told_is_not_told_of() {
+    let mut fixture = Fixture::new();
+    let (mut ada, _ada) = fixture.agent(1, "ada");
+    for channel in ["#general", "#other"] {
+        let create = json!({"type": "CREATE_CHANNEL", "channel": channel});
+        fixture.batch(&[(1, create)]);
+    }
+    // From now on, whoever comes waits for the next round.
+    fixture.hub.settings.limits.notice = std::time::Duration::from_secs(3600);
+    let (_sam, _cut) = fixture.agent(2, "sam");
+    said(&mut ada);
+    fixture.batch(&[(2, json!({"type": "LEAVE", "channel": "#general"}))]);
+    fixture.hub.settings.limits.notice = std::time::Duration::ZERO;
+    fixture.batch(&[]);
+    let told = said(&mut ada);
+    let told: Vec<_> = told.iter().map(|f| (&f["type"], &f["channel"])).collect();
+    assert_eq!(told, [(&json!("AGENT_JOINED"), &json!("#other"))]);
+}
