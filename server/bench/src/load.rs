@@ -66,6 +66,8 @@ pub struct Load {
 pub struct Outcome {
     /// Messages delivered in a second, over all receivers.
     pub deliveries: f64,
+    /// How long was measured.
+    pub took: Duration,
     /// From the intended or actual sending to the delivery, nanoseconds.
     pub latency: Histogram,
     /// What was lost, repeated, reordered, or heard by the wrong ones.
@@ -85,6 +87,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What the server used of its core for a delivery.
+    pub fn cpu_per_delivery(&self) -> Duration {
+        let deliveries = self.deliveries * self.took.as_secs_f64();
+        match deliveries > 0.0 {
+            true => self.server_cpu.div_f64(deliveries),
+            false => Duration::ZERO,
+        }
+    }
+
     /// Whether the generator was too slow for the run to mean anything.
     pub fn spoiled(&self) -> bool {
         self.lag > LAG || self.busy > BUSY
@@ -207,6 +218,7 @@ async fn measure(
     let deliveries = deliveries as f64 / took.as_secs_f64();
     Ok(Outcome {
         deliveries,
+        took,
         latency: shared.latency.take(),
         faults,
         lag: Duration::from_nanos(shared.lag.borrow().quantile(0.99)),

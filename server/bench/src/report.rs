@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::row::Row;
 
-const HEAD: [&str; 12] = [
+const HEAD: [&str; 13] = [
     "scenario",
     "ours",
     "reference",
@@ -16,6 +16,7 @@ const HEAD: [&str; 12] = [
     "lag p99",
     "generator",
     "server CPU",
+    "µs/delivery",
     "RSS",
 ];
 
@@ -40,7 +41,7 @@ pub fn table(rows: &[Row]) -> String {
     out
 }
 
-fn cells(row: &Row) -> [String; 12] {
+fn cells(row: &Row) -> [String; 13] {
     let faults = row.faults;
     let foreign = match faults.foreign {
         0 => String::new(),
@@ -64,6 +65,9 @@ fn cells(row: &Row) -> [String; 12] {
         row.busy
             .map_or("–".to_owned(), |busy| format!("{:.0} %", busy * 100.0)),
         format!("{:.2} s", row.server_cpu_s),
+        row.cpu_us
+            .map(|us| us.map_or("–".to_owned(), |us| format!("{us:.1}")))
+            .join(" / "),
         format!("{:.1} MiB", row.server_rss_mib),
     ]
 }
@@ -102,7 +106,7 @@ fn figure(value: f64) -> String {
     out
 }
 
-fn line(cells: &[String; 12], widths: &[usize]) -> String {
+fn line(cells: &[String; 13], widths: &[usize]) -> String {
     let mut out = String::new();
     for (cell, width) in cells.iter().zip(widths) {
         let written = write!(out, "{cell:width$}  ");

@@ -31,6 +31,9 @@ pub struct Row {
     pub others: f64,
     /// Whose figure the generator spoiled.
     pub spoiled: Vec<&'static str>,
+    /// What our server and the reference used of their core for a delivery, microseconds, in the last run:
+    /// what remains comparable when other programs disturb.
+    pub cpu_us: [Option<f64>; 2],
     /// Seconds of its core that our server used while it was measured.
     pub server_cpu_s: f64,
     /// The most memory that our server had, MiB.
@@ -53,6 +56,8 @@ impl Row {
         if let Some(why) = &outcome.broken {
             self.notes.push(format!("{whose}: {why}"));
         }
+        let cpu = outcome.cpu_per_delivery().as_secs_f64() * 1e6;
+        self.cpu_us[usize::from(whose != OURS)] = Some(cpu);
         if whose == OURS {
             self.server_cpu_s = outcome.server_cpu.as_secs_f64();
             self.memory(outcome.peak);
