@@ -19,9 +19,11 @@ mod floor;
 mod health;
 mod market;
 mod moderation;
+#[expect(dead_code, reason = "shared with the crash test")]
 mod process;
 mod program;
 mod proxy;
+#[expect(dead_code, reason = "shared with the crash test")]
 mod raw;
 mod refusals;
 mod resume;

@@ -53,6 +53,12 @@ impl Raw {
         sent.expect("the server takes nothing").unwrap();
     }
 
+    /// Sends a frame; false when the connection is gone.
+    pub async fn try_tell(&mut self, frame: Value) -> bool {
+        let sent = timeout(DEADLINE, self.0.send(Message::text(frame.to_string()))).await;
+        sent.expect("the server takes nothing").is_ok()
+    }
+
     /// The next frame, or the code and reason of the close.
     pub async fn next(&mut self) -> Result<Value, (u16, String)> {
         let next = async {
