@@ -16,14 +16,15 @@ mod checks;
 mod direct;
 mod exchange;
 mod floor;
+mod full;
 mod health;
 mod market;
 mod moderation;
-#[expect(dead_code, reason = "shared with the crash test")]
+#[expect(dead_code, reason = "shared with the other tests of the program")]
 mod process;
 mod program;
 mod proxy;
-#[expect(dead_code, reason = "shared with the crash test")]
+#[expect(dead_code, reason = "shared with the other tests of the program")]
 mod raw;
 mod refusals;
 mod resume;

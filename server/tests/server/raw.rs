@@ -55,7 +55,12 @@ impl Raw {
 
     /// Sends a frame; false when the connection is gone.
     pub async fn try_tell(&mut self, frame: Value) -> bool {
-        let sent = timeout(DEADLINE, self.0.send(Message::text(frame.to_string()))).await;
+        self.try_tell_text(&frame.to_string()).await
+    }
+
+    /// Sends something that may be no frame; false when the connection is gone.
+    pub async fn try_tell_text(&mut self, text: &str) -> bool {
+        let sent = timeout(DEADLINE, self.0.send(Message::text(text))).await;
         sent.expect("the server takes nothing").is_ok()
     }
 
