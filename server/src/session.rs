@@ -63,7 +63,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         return;
     };
     let (mut sink, mut source) = socket.split();
-    let (outbox, queue, cut) = outbox(limits.queue_bytes);
+    let (outbox, queue, mut cut) = outbox(limits.queue_bytes);
     if hub.send(Command::Open { id, outbox, from }).await.is_err() {
         return;
     }
@@ -82,8 +82,13 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     let end = tokio::select! {
         biased;
         () = stopping => End::Close(1001, "server is stopping"),
-        end = asked(cut) => end,
+        end = asked(&mut cut) => end,
         end = carry => end,
+    };
+    // The hub cuts off and forgets at once: the writer may see the end of its queue before the cut is seen.
+    let end = match (end, cut.try_recv()) {
+        (End::Close(..), Ok((code, reason))) => End::Close(code, reason),
+        (end, _) => end,
     };
     // The hub first: whoever comes back with this identity must not wait for our farewell.
     if hub.send(Command::Gone { id }).await.is_err() {
@@ -114,7 +119,7 @@ fn protocol(request: &Request, mut response: Response) -> Result<Response, Error
 }
 
 /// What the hub asks for, past everything that waits.
-async fn asked(cut: Cut) -> End {
+async fn asked(cut: &mut Cut) -> End {
     match cut.await {
         Ok((code, reason)) => End::Close(code, reason),
         // Forgotten by the hub: its last words are in the queue.
