@@ -18,12 +18,15 @@ mod direct;
 mod exchange;
 mod files;
 mod floor;
+mod full;
 mod health;
 mod market;
 mod moderation;
+#[expect(dead_code, reason = "shared with the other tests of the program")]
 mod process;
 mod program;
 mod proxy;
+#[expect(dead_code, reason = "shared with the other tests of the program")]
 mod raw;
 mod refusals;
 mod resume;

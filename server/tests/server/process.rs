@@ -77,14 +77,28 @@ impl Server {
         }
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn port(&self) -> u16 {
         self.url.rsplit(':').next().unwrap().parse().unwrap()
     }
 
     /// SIGKILL, and up again on the same port with the same data.
     pub fn kill_and_restart(&mut self) {
+        self.kill();
+        self.restart();
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Up again on the same port with the same data.
+    pub fn restart(&mut self) {
         let listen = format!("127.0.0.1:{}", self.port());
         self.child = spawn(self.dir.path(), &listen, &self.args).0;
     }
@@ -104,6 +118,13 @@ impl Server {
         };
         let ended = timeout(within, ended).await;
         ended.expect("the server did not end in time after SIGTERM")
+    }
+
+    /// Begins to start on the same data, and gives the process before it listens.
+    pub fn begin_to_start(&self) -> Child {
+        let listen = format!("127.0.0.1:{}", self.port());
+        let child = command(self.dir.path(), &listen, &self.args).spawn();
+        child.unwrap()
     }
 
     pub fn client(&self, name: &str, identity: Option<Identity>) -> (Client, Events) {
@@ -197,8 +218,9 @@ impl Drop for Server {
     }
 }
 
-fn spawn(dir: &Path, listen: &str, args: &[String]) -> (Child, u16) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_agentchat-server"))
+fn command(dir: &Path, listen: &str, args: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agentchat-server"));
+    command
         .args(["--listen", listen])
         .args(["--rate-limit-ms", "0", "--frame-limit", "0"])
         .arg("--data-dir")
@@ -206,9 +228,12 @@ fn spawn(dir: &Path, listen: &str, args: &[String]) -> (Child, u16) {
         .arg("--admin-key-file")
         .arg(dir.join("admin.key"))
         .args(args)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .stdout(Stdio::piped());
+    command
+}
+
+fn spawn(dir: &Path, listen: &str, args: &[String]) -> (Child, u16) {
+    let mut child = command(dir, listen, args).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap())
         .read_line(&mut line)

@@ -61,6 +61,17 @@ impl Raw {
         sent.expect("the server takes nothing").unwrap();
     }
 
+    /// Sends a frame; false when the connection is gone.
+    pub async fn try_tell(&mut self, frame: Value) -> bool {
+        self.try_tell_text(&frame.to_string()).await
+    }
+
+    /// Sends something that may be no frame; false when the connection is gone.
+    pub async fn try_tell_text(&mut self, text: &str) -> bool {
+        let sent = timeout(DEADLINE, self.0.send(Message::text(text))).await;
+        sent.expect("the server takes nothing").is_ok()
+    }
+
     /// The next frame, or the code and reason of the close.
     pub async fn next(&mut self) -> Result<Value, (u16, String)> {
         let next = async {
