@@ -51,7 +51,7 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, share
 }
 
 /// WebSocket for those who ask for it, HTTP for others.
-async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+pub async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     peer: IpAddr,
     id: u64,

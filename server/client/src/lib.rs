@@ -20,6 +20,8 @@ mod error;
 mod events;
 mod files;
 mod frames;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod limits;
 mod options;
 mod pause;

@@ -6,7 +6,6 @@ use agentchat_protocol::{Identity, auth_text};
 use tokio::sync::Semaphore;
 
 mod bounds;
-mod smoke;
 
 use super::*;
 use crate::{
