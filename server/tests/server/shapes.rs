@@ -54,10 +54,16 @@ async fn of_the_handshake() {
 #[tokio::test]
 async fn of_channels_and_those_in_them() {
     let server = Server::public(&["--lurk-disabled", "true"]);
-    let mut ada = server.raw_approved("ada").await;
-    let mut sam = server.raw_approved("sam").await;
-    let joined = hears(&mut ada, "AGENT_JOINED", "channel agent name verified").await;
-    ada.hear_until(|f| f["channel"] == "#ops").await;
+    let (key, other) = (server.identity().await, server.identity().await);
+    let (mut ada, mut sam) = (server.raw().await, server.raw().await);
+    ada.enter("ada", &key).await;
+    sam.enter("sam", &other).await;
+    let (id, last) = (format!("@{}", other.agent_id()), "#ops");
+    let arrived = ada
+        .hear_until(|f| f["agent"] == id && f["channel"] == last)
+        .await;
+    let arrived = arrived.last().unwrap();
+    assert_eq!(fields(arrived), "type ts channel agent name verified");
     sam.tell(json!({"type": "JOIN", "channel": "#general"}))
         .await;
     let members = hears(&mut sam, "JOINED", "channel agents epoch offset since").await;
@@ -98,16 +104,18 @@ async fn of_channels_and_those_in_them() {
     sam.tell(json!({"type": "TYPING", "channel": "#general"}))
         .await;
     hears(&mut ada, "TYPING", "from from_name channel").await;
-    let claim =
-        json!({"type": "RESPONDING_TO", "msg_id": "m", "channel": "#general", "started_at": 5});
-    sam.tell(claim.clone()).await;
+    let claim = |at| {
+        json!({"type": "RESPONDING_TO", "msg_id": "m", "channel": "#general",
+            "started_at": at})
+    };
+    sam.tell(claim(5)).await;
     hears(
         &mut ada,
         "FLOOR_CLAIMED",
         "msg_id channel holder holder_name started_at",
     )
     .await;
-    ada.tell(claim).await;
+    ada.tell(claim(6)).await;
     hears(
         &mut ada,
         "YIELD",
@@ -122,7 +130,7 @@ async fn of_channels_and_those_in_them() {
     hears(&mut sam, "LEFT", "channel").await;
     hears(&mut ada, "AGENT_LEFT", "channel agent name").await;
     let nonce = json!("0123456789abcdef");
-    let ask = json!({"type": "VERIFY_REQUEST", "target": joined["agent"], "nonce": nonce});
+    let ask = json!({"type": "VERIFY_REQUEST", "target": id, "nonce": nonce});
     ada.tell(ask).await;
     hears(&mut ada, "VERIFY_REQUEST", "request_id target status").await;
     let asked = hears(&mut sam, "VERIFY_REQUEST", "request_id from nonce").await;
