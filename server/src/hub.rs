@@ -19,6 +19,7 @@ mod market;
 mod membership;
 mod message;
 mod moderation;
+mod names;
 mod notices;
 mod peer;
 mod presence;

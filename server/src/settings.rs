@@ -42,6 +42,8 @@ pub struct Settings {
     pub genesis: Option<String>,
     pub challenge: Duration,
     pub verification: Duration,
+    /// How far the clock of a client that proves its key may be off; zero for any clock.
+    pub skew: Duration,
     pub motd: Option<String>,
     pub motd_file: Option<PathBuf>,
     /// Whether a fresh server has the protocol's channels, and a first takeover has to wait.
@@ -199,6 +201,7 @@ impl Settings {
             genesis: r.text("genesis-agent-id").filter(|id| id != "none"),
             challenge: ms("challenge-timeout-ms")?,
             verification: ms("verification-timeout-ms")?,
+            skew: ms("clock-skew-ms")?,
             motd: r.text("motd"),
             motd_file: r.path("motd-file"),
             public,
