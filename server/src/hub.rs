@@ -67,7 +67,7 @@ use crate::{
     audit::Audit,
     frame::now_ms,
     inbox::{Command, Question},
-    outbox::{Out, Outbox},
+    outbox::{Joined, Out, Outbox},
     redact::Redactor,
     settings::Settings,
 };
@@ -110,6 +110,7 @@ struct Hub {
     webhook: Option<mpsc::Sender<String>>,
     /// What is to be said once the batch is durable.
     outs: Vec<(u64, Out)>,
+    joined: Joined,
     /// Connections that end with this batch: their last words may be among `outs`.
     leaving: HashMap<u64, Outbox>,
     timers: Timers,
@@ -175,6 +176,7 @@ impl Hub {
             hooks: vec![],
             webhook: None,
             outs: vec![],
+            joined: Joined::default(),
             leaving: HashMap::new(),
             timers: Timers::default(),
             takeovers: Takeovers::default(),

@@ -61,7 +61,7 @@ impl Fixture {
 
     /// A connection.
     fn open(&mut self, id: u64) -> (Queue, Cut) {
-        let (outbox, queue, cut) = outbox(1_000_000);
+        let (outbox, queue, cut) = outbox(1_000_000, None);
         let from = From {
             address: [127, 0, 0, 1].into(),
             user_agent: String::new(),
