@@ -20,6 +20,7 @@ mod error;
 mod events;
 mod files;
 mod frames;
+mod lenient;
 mod limits;
 mod options;
 mod pause;
@@ -28,11 +29,12 @@ mod request;
 mod session;
 mod wire;
 
+pub use admin::Admin;
 pub use client::Client;
 pub use error::ClientError;
 pub use events::Events;
 pub use files::{File, FileError, FileEvent, Offered, Transfers};
-pub use frames::{Agent, Allowed, Channel, ChatMessage, Event, Sent, Welcome};
+pub use frames::{Agent, Allowed, Banned, Channel, ChatMessage, Event, Sent, Welcome};
 pub use options::Options;
 pub use places::Position;
 
