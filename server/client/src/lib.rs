@@ -20,6 +20,7 @@ mod error;
 mod events;
 mod files;
 mod frames;
+mod history;
 mod lenient;
 mod limits;
 mod options;
@@ -35,6 +36,7 @@ pub use error::ClientError;
 pub use events::Events;
 pub use files::{File, FileError, FileEvent, Offered, Transfers};
 pub use frames::{Agent, Allowed, Banned, Channel, ChatMessage, Event, Sent, Welcome};
+pub use history::History;
 pub use options::Options;
 pub use places::Position;
 
