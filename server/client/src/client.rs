@@ -189,8 +189,22 @@ impl Client {
         in_reply_to: Option<&str>,
         patience: Duration,
     ) -> Result<Sent, ClientError> {
+        let id = random_id()?;
+        self.send_as(&id, to, content, in_reply_to, patience).await
+    }
+
+    /// As [`Client::send_once`], with an id that the caller chose, of at most 64 bytes: our server passes on the
+    /// first message of an id that this agent's key has used, also after another client has sent it.
+    pub async fn send_as(
+        &self,
+        id: &str,
+        to: &str,
+        content: &str,
+        in_reply_to: Option<&str>,
+        patience: Duration,
+    ) -> Result<Sent, ClientError> {
         let mut frame = message(to, content, in_reply_to);
-        frame["client_msg_id"] = random_id()?.into();
+        frame["client_msg_id"] = id.into();
         let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
