@@ -42,6 +42,8 @@ pub struct Settings {
     pub genesis: Option<String>,
     pub challenge: Duration,
     pub verification: Duration,
+    /// How far the clock of a client that proves its key may be off; zero for any clock.
+    pub skew: Duration,
     pub motd: Option<String>,
     pub motd_file: Option<PathBuf>,
     /// Whether a fresh server has the protocol's channels, and a first takeover has to wait.
@@ -199,6 +201,7 @@ impl Settings {
             genesis: r.text("genesis-agent-id").filter(|id| id != "none"),
             challenge: ms("challenge-timeout-ms")?,
             verification: ms("verification-timeout-ms")?,
+            skew: ms("clock-skew-ms")?,
             motd: r.text("motd"),
             motd_file: r.path("motd-file"),
             public,
@@ -290,6 +293,10 @@ fn captcha(r: &Reader) -> Result<Option<Captcha>, SettingsError> {
 fn market(r: &Reader) -> Result<agentchat_market::Limits, SettingsError> {
     let ms = |flag| r.number(flag, 0, i64::MAX / 1_000_000);
     Ok(agentchat_market::Limits {
+        skew: match ms("clock-skew-ms")? {
+            0 => i64::MAX,
+            skew => skew,
+        },
         min_proposal_age: ms("min-proposal-age-ms")?,
         reveal: ms("dispute-reveal-ms")?,
         response: ms("dispute-response-ms")?,

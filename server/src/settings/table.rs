@@ -85,6 +85,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("lurk-ms", "LURK_MS", "3600000", "MS", "How long a key that was never seen before only listens"),
     setting("challenge-timeout-ms", "CHALLENGE_TIMEOUT_MS", "60000", "MS", "Time that a client has to prove its key"),
     setting("verification-timeout-ms", "VERIFICATION_TIMEOUT_MS", "30000", "MS", "Time that an agent has to prove its key to another"),
+    setting("clock-skew-ms", "CLOCK_SKEW_MS", "86400000", "MS", "How far the clock of a client that proves its key may be off; 0 for any clock"),
     setting("max-connections", "MAX_CONNECTIONS", "20000", "COUNT", "Connections of all addresses"),
     setting("max-handshakes", "MAX_HANDSHAKES", "4096", "COUNT", "Connections that have not shaken hands yet"),
     setting("unidentified-timeout-ms", "UNIDENTIFIED_TIMEOUT_MS", "600000", "MS", "Time that a connection has to say who it is"),

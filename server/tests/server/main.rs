@@ -31,6 +31,7 @@ mod raw;
 mod refusals;
 mod resume;
 mod retention;
+mod shapes;
 mod shutdown;
 mod slow;
 mod takeover;

@@ -170,9 +170,10 @@ impl Raw {
     pub async fn answer(&mut self, challenge: &Value, identity: &Identity) {
         let text = |key: &str| challenge[key].as_str().unwrap().to_owned();
         let (nonce, id) = (text("nonce"), text("challenge_id"));
-        let signature = identity.sign(&auth_text(&nonce, &id, 1));
+        let now = now();
+        let signature = identity.sign(&auth_text(&nonce, &id, now));
         self.tell(json!({"type": "VERIFY_IDENTITY", "challenge_id": id,
-            "signature": signature, "timestamp": 1}))
+            "signature": signature, "timestamp": now}))
             .await;
     }
 
@@ -187,4 +188,10 @@ impl Raw {
             }
         }
     }
+}
+
+/// Unix milliseconds.
+pub fn now() -> i64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+    since.as_millis().try_into().unwrap()
 }

@@ -244,9 +244,10 @@ fn storm(seed: u64, settings: Value) -> u64 {
                 assert!(frame["type"].is_string() && frame["ts"].is_i64(), "{frame}");
                 let id_of_proof = frame["challenge_id"].as_str();
                 if let (Some(challenge), Some(nonce)) = (id_of_proof, frame["nonce"].as_str()) {
-                    let signature = identity(*id).sign(&auth_text(nonce, challenge, 1));
+                    let now = now_ms();
+                    let signature = identity(*id).sign(&auth_text(nonce, challenge, now));
                     let proof = json!({"type": "VERIFY_IDENTITY", "challenge_id": challenge,
-                        "signature": signature, "timestamp": 1});
+                        "signature": signature, "timestamp": now});
                     fixture.batch(&[(*id, proof)]);
                 }
                 if frame["type"] == "CAPTCHA_CHALLENGE" {

@@ -1,0 +1,74 @@
+//! The program's verbs: from its command line to what is done.
+
+use std::io::{IsTerminal, Write};
+
+use agentchat_store::Store;
+use anyhow::{Context, bail};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    listener,
+    settings::{Settings, Verb, command_line},
+    transfer,
+};
+
+/// Does what the command line asks for: serves until it is told to stop, or looks after the database.
+pub async fn run() -> anyhow::Result<()> {
+    let read = command_line();
+    let read = read.and_then(|(verb, values)| Ok((verb, Settings::read(&values)?, values)));
+    log(read
+        .as_ref()
+        .map_or("info", |(_, settings, _)| &settings.log_level));
+    let (verb, settings, values) = read?;
+    match verb {
+        Verb::Serve => listener::run(settings).await,
+        Verb::Config => say(&values.lines()),
+        other => maintain(&other, &settings),
+    }
+}
+
+/// What is done with the database while no server is needed.
+fn maintain(verb: &Verb, settings: &Settings) -> anyhow::Result<()> {
+    let file = settings.data_dir.join("chat.db");
+    let name = || format!("the database {}", file.display());
+    match verb {
+        Verb::Backup(copy) => {
+            agentchat_store::back_up(&file, copy).with_context(name)?;
+            say(&[format!("{} is a sound copy", copy.display())])
+        }
+        Verb::Check => {
+            agentchat_store::check(&file).with_context(name)?;
+            say(&[format!("{} is sound", file.display())])
+        }
+        Verb::Export(folder) => {
+            if !file.exists() {
+                bail!("there is no {}", name());
+            }
+            transfer::export(&Store::open(&file).with_context(name)?, folder)
+        }
+        Verb::Import(folder) => {
+            let _lock = listener::lock(&settings.data_dir)?;
+            let store = Store::open(&file).with_context(name)?;
+            say(&transfer::import(&store, folder)?)
+        }
+        Verb::Serve | Verb::Config => Ok(()),
+    }
+}
+
+fn say(lines: &[String]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    for line in lines {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// Logs go to standard error; `RUST_LOG` changes what is logged. Never message bodies.
+fn log(level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+}
