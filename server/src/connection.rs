@@ -1,5 +1,7 @@
 //! From a TCP connection to a session, or to an answer over HTTP.
 
+mod half;
+
 use std::{io::Cursor, net::IpAddr, sync::Arc};
 
 use tokio::{
@@ -10,6 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::half::Half;
 use crate::{
     http,
     inbox::{From, Inbox},
@@ -41,25 +44,30 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, share
         tracing::debug!(id, %error, "no TCP_NODELAY");
     }
     let Some(tls) = &shared.tls else {
-        return talk(stream, peer, id, place, shared).await;
+        let socket = Arc::new(stream);
+        let halves = (Half(socket.clone()), Half(socket.clone()));
+        return talk(halves, Some(socket), peer, id, place, shared).await;
     };
     let shake = timeout(shared.limits.handshake, tls.acceptor().accept(stream));
     match shared.shutdown.run_until_cancelled(shake).await {
-        Some(Ok(Ok(stream))) => talk(stream, peer, id, place, shared).await,
+        Some(Ok(Ok(stream))) => {
+            talk(tokio::io::split(stream), None, peer, id, place, shared).await;
+        }
         _ => tracing::debug!(id, "no TLS handshake"),
     }
 }
 
 /// WebSocket for those who ask for it, HTTP for others.
-pub async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: S,
+pub async fn talk<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+    (mut reader, writer): (R, W),
+    socket: Option<Arc<TcpStream>>,
     peer: IpAddr,
     id: u64,
     place: Place,
     shared: Shared,
 ) {
     let limits = shared.limits;
-    let receive = timeout(limits.handshake, http::receive(&mut stream));
+    let receive = timeout(limits.handshake, http::receive(&mut reader));
     let (bytes, head) = match shared.shutdown.run_until_cancelled(receive).await {
         Some(Ok(Ok(received))) => received,
         _ => {
@@ -74,11 +82,10 @@ pub async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
             user_agent: user_agent.chars().take(USER_AGENT).collect(),
         };
         // The handshake reads the request once more.
-        let (reader, writer) = tokio::io::split(stream);
         let halves = (Cursor::new(bytes).chain(reader), writer);
-        return session::serve(halves, id, from, place, shared).await;
+        return session::serve(halves, socket, id, from, place, shared).await;
     }
-    let answer = timeout(limits.write, http::answer(stream, head, &shared.inbox));
+    let answer = timeout(limits.write, http::answer(writer, head, &shared.inbox));
     let answered = shared.shutdown.run_until_cancelled(answer).await;
     if let Some(Ok(Err(error))) = answered {
         tracing::debug!(id, %error, "an HTTP request was not answered");

@@ -45,7 +45,7 @@ pub async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Vec<u
 
 /// Answers a request.
 pub async fn answer(
-    mut stream: impl AsyncWrite + Unpin,
+    mut writer: impl AsyncWrite + Unpin,
     head: Option<Head>,
     hub: &Inbox,
 ) -> io::Result<()> {
@@ -57,8 +57,8 @@ pub async fn answer(
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: {type_}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
     );
-    stream.write_all((head + &body).as_bytes()).await?;
-    stream.shutdown().await
+    writer.write_all((head + &body).as_bytes()).await?;
+    writer.shutdown().await
 }
 
 async fn respond(head: &Head, hub: &Inbox) -> Answer {

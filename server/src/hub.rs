@@ -21,6 +21,7 @@ mod market;
 mod membership;
 mod message;
 mod moderation;
+mod names;
 mod notices;
 mod peer;
 mod presence;
@@ -68,7 +69,7 @@ use crate::{
     audit::Audit,
     frame::now_ms,
     inbox::{Command, Question},
-    outbox::{Out, Outbox},
+    outbox::{Joined, Out, Outbox},
     redact::Redactor,
     settings::Settings,
 };
@@ -111,6 +112,7 @@ struct Hub {
     webhook: Option<mpsc::Sender<String>>,
     /// What is to be said once the batch is durable.
     outs: Vec<(u64, Out)>,
+    joined: Joined,
     /// Connections that end with this batch: their last words may be among `outs`.
     leaving: HashMap<u64, Outbox>,
     timers: Timers,
@@ -145,7 +147,7 @@ pub fn start(
 impl Hub {
     fn new(store: Store, settings: Settings, redactor: Redactor) -> anyhow::Result<Self> {
         let (rooms, names) = rooms::load(&store)?;
-        let market = Market::restore(settings.market.clone(), store.market()?);
+        let market = market::restore(&settings, &store)?;
         let seen = store.seen_count()?;
         let audit = match &settings.audit {
             Some(path) => Audit::open(path)
@@ -176,6 +178,7 @@ impl Hub {
             hooks: vec![],
             webhook: None,
             outs: vec![],
+            joined: Joined::default(),
             leaving: HashMap::new(),
             timers: Timers::default(),
             takeovers: Takeovers::default(),
@@ -326,7 +329,7 @@ impl Hub {
         }
         (self.rooms, self.names) = rooms::load(&self.store)?;
         self.seen = self.store.seen_count()?;
-        self.market = Market::restore(self.settings.market.clone(), self.store.market()?);
+        self.market = market::restore(&self.settings, &self.store)?;
         Ok(())
     }
 }

@@ -1,7 +1,11 @@
 //! What waits for one session to be sent: bounded in bytes, and never waited for.
 //!
-//! The hub puts frames in, the session takes out whatever is there at once. A session that falls behind by more
-//! bytes than it may is not waited for: the hub cuts it off, past everything that waits.
+//! The hub writes frames straight to a socket that takes them, without waking its session. What a socket does not
+//! take at once, and what goes through TLS, waits here, and the session takes out whatever is there. A session
+//! that falls behind by more bytes than it may is not waited for: the hub cuts it off, past everything that waits.
+
+mod joined;
+mod out;
 
 use std::{
     collections::VecDeque,
@@ -11,52 +15,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::{net::TcpStream, sync::oneshot};
 
-use crate::wire::Encoded;
+use self::out::OVERHEAD;
+pub use self::{joined::Joined, out::Out};
+use crate::wire::PING;
 
-/// What a frame weighs besides its text.
-const OVERHEAD: usize = 64;
 /// The most bytes that a session takes out at once; a larger frame comes alone.
 const TAKEN: usize = 64 * 1024;
 /// A queue that has grown beyond this many frames is given back once it is empty.
 const IDLE: usize = 32;
-
-/// What the hub tells a session.
-#[derive(Clone, Debug)]
-pub enum Out {
-    /// Send this frame, encoded once for everybody.
-    Text(Encoded),
-    /// Send this frame, which is history that was asked for: it has no weight.
-    Replay(Encoded),
-    /// Send this as it is: an answer of the WebSocket layer.
-    Raw(Bytes),
-    /// Report once all before this is with the operating system; the hub sends more history then.
-    More,
-    /// Ask the client for a sign of life, and report it.
-    Probe,
-    /// Close with this code and reason, after what waits.
-    Close(u16, &'static str),
-}
-
-impl Out {
-    fn weight(&self) -> usize {
-        match self {
-            Self::Text(text) => text.payload_len() + OVERHEAD,
-            Self::Raw(bytes) => bytes.len() + OVERHEAD,
-            Self::Replay(_) | Self::More | Self::Probe | Self::Close(..) => 0,
-        }
-    }
-
-    /// Bytes on the wire.
-    pub fn size(&self) -> usize {
-        match self {
-            Self::Text(text) | Self::Replay(text) => text.bytes().len(),
-            Self::Raw(bytes) => bytes.len(),
-            Self::More | Self::Probe | Self::Close(..) => 0,
-        }
-    }
-}
 
 /// The session's frames have grown beyond its bound.
 #[derive(Debug)]
@@ -70,6 +38,53 @@ struct State {
     waker: Option<Waker>,
     /// Whether both ends are there.
     open: bool,
+    /// Whether the session is writing what it took out.
+    writing: bool,
+    /// The socket, when what goes out needs nothing done to it.
+    socket: Option<Arc<TcpStream>>,
+}
+
+impl State {
+    /// Writes as much as the socket takes at once: how many bytes.
+    fn write(&self, bytes: &[u8]) -> usize {
+        match &self.socket {
+            Some(socket) if self.frames.is_empty() && !self.writing => {
+                // What is wrong with the socket, if it is broken, the session finds out and says.
+                socket.try_write(bytes).unwrap_or(0)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Puts in what was not written of these.
+    fn push_rest<'a>(
+        &mut self,
+        outs: impl Iterator<Item = &'a Out>,
+        mut written: usize,
+        bound: usize,
+    ) -> Result<(), Full> {
+        for out in outs {
+            let size = out.size();
+            if written == 0 {
+                self.push(out.clone(), bound)?;
+            } else if written < size {
+                let rest = out.frame().map(|frame| frame.bytes().slice(written..));
+                self.push(Out::Raw(rest.unwrap_or_default()), bound)?;
+            }
+            written = written.saturating_sub(size);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, out: Out, bound: usize) -> Result<(), Full> {
+        let weight = out.weight();
+        if weight > 0 && self.waiting + weight > bound {
+            return Err(Full);
+        }
+        self.waiting += weight;
+        self.frames.push_back(out);
+        Ok(())
+    }
 }
 
 struct Mailbox {
@@ -82,24 +97,29 @@ impl Mailbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put(&self, out: Out) -> Result<(), Full> {
-        let weight = out.weight();
-        let waker = {
-            let mut state = self.lock();
-            if !state.open {
-                return Ok(());
-            }
-            if weight > 0 && state.waiting + weight > self.bound {
-                return Err(Full);
-            }
-            state.waiting += weight;
-            state.frames.push_back(out);
-            state.waker.take()
+    fn put<'a>(
+        &self,
+        outs: impl Iterator<Item = &'a Out> + Clone,
+        joined: &mut Joined,
+    ) -> Result<(), Full> {
+        let mut state = self.lock();
+        if !state.open {
+            return Ok(());
+        }
+        let written = match joined.join(outs.clone()) {
+            Some(bytes) => match state.write(bytes) {
+                written if written == bytes.len() => return Ok(()),
+                written => written,
+            },
+            None => 0,
         };
+        let put = state.push_rest(outs, written, self.bound);
+        let waker = state.waker.take();
+        drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
-        Ok(())
+        put
     }
 
     fn end(&self) {
@@ -133,14 +153,16 @@ pub struct Replies {
 /// Resolves when the session is to be cut off.
 pub type Cut = oneshot::Receiver<(u16, &'static str)>;
 
-/// Makes a queue of at most `bound` bytes.
-pub fn outbox(bound: usize) -> (Outbox, Queue, Cut) {
+/// Makes a queue of at most `bound` bytes; frames go past it to `socket` when that takes them.
+pub fn outbox(bound: usize, socket: Option<Arc<TcpStream>>) -> (Outbox, Queue, Cut) {
     let (cut, asked) = oneshot::channel();
     let state = State {
         frames: VecDeque::new(),
         waiting: 0,
         waker: None,
         open: true,
+        writing: false,
+        socket,
     };
     let mailbox = Arc::new(Mailbox {
         state: Mutex::new(state),
@@ -154,9 +176,13 @@ pub fn outbox(bound: usize) -> (Outbox, Queue, Cut) {
 }
 
 impl Outbox {
-    /// Puts a frame in. A session that has ended takes nothing more, and that is no error.
-    pub fn put(&self, out: Out) -> Result<(), Full> {
-        self.mailbox.put(out)
+    /// Sends these, or puts them in. A session that has ended takes nothing more, and that is no error.
+    pub fn put<'a>(
+        &self,
+        outs: impl Iterator<Item = &'a Out> + Clone,
+        joined: &mut Joined,
+    ) -> Result<(), Full> {
+        self.mailbox.put(outs, joined)
     }
 
     /// Bytes that wait.
@@ -194,6 +220,7 @@ impl Queue {
     pub async fn take(&mut self, taken: &mut Vec<Out>) -> bool {
         poll_fn(|context| {
             let mut state = self.mailbox.lock();
+            state.writing = false;
             if state.frames.is_empty() {
                 if !state.open {
                     return Poll::Ready(false);
@@ -205,6 +232,7 @@ impl Queue {
                 return Poll::Pending;
             }
             state.waker = None;
+            state.writing = true;
             let mut size = 0;
             while let Some(next) = state.frames.front()
                 && (size == 0 || size + next.size() <= TAKEN)
@@ -222,11 +250,19 @@ impl Queue {
         .await
     }
 
-    /// Throws away what waits.
+    /// Throws away what waits, and lets nothing past any more.
     pub fn clear(&mut self) {
         let mut state = self.mailbox.lock();
         state.frames.clear();
         state.waiting = 0;
+        state.socket = None;
+    }
+
+    /// Asks the client for a sign of life.
+    pub fn ping(&mut self) {
+        let mut state = self.mailbox.lock();
+        state.frames.push_back(Out::Raw(Bytes::from_static(PING)));
+        state.waiting += PING.len() + OVERHEAD;
     }
 
     /// Where answers of the WebSocket layer go, between the hub's frames.
@@ -242,12 +278,8 @@ impl Replies {
     pub fn put(&self, frames: &[u8]) -> Result<(), Full> {
         let mut state = self.mailbox.lock();
         // Also after the hub's last word: the answer to a close.
-        if state.waiting + frames.len() + OVERHEAD > self.mailbox.bound {
-            return Err(Full);
-        }
         let out = Out::Raw(Bytes::copy_from_slice(frames));
-        state.waiting += out.weight();
-        state.frames.push_back(out);
+        state.push(out, self.mailbox.bound)?;
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
@@ -258,58 +290,4 @@ impl Replies {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn the_bound_is_in_bytes_and_taking_frees_it() {
-        let frame = Out::Text(Encoded::text(&"x".repeat(1000 - OVERHEAD)));
-        let (outbox, mut queue, _cut) = outbox(2500);
-        outbox.put(frame.clone()).unwrap();
-        outbox.put(frame.clone()).unwrap();
-        assert!(outbox.put(frame.clone()).is_err());
-        let mut taken = vec![];
-        assert!(queue.take(&mut taken).await);
-        assert_eq!((taken.len(), outbox.waiting()), (2, 0));
-        outbox.put(frame.clone()).unwrap();
-        outbox.put(frame.clone()).unwrap();
-        assert!(outbox.put(frame).is_err());
-        // A close always fits.
-        outbox.put(Out::Close(1000, "bye")).unwrap();
-    }
-
-    #[tokio::test]
-    async fn no_more_is_taken_than_goes_out_in_one_write() {
-        let (outbox, mut queue, _cut) = outbox(1 << 30);
-        for size in [TAKEN / 2, TAKEN / 2, 2 * TAKEN, 1] {
-            outbox
-                .put(Out::Text(Encoded::text(&"x".repeat(size))))
-                .unwrap();
-        }
-        drop(outbox);
-        let mut counts = vec![];
-        let mut taken = vec![];
-        while queue.take(&mut taken).await {
-            counts.push(std::mem::take(&mut taken).len());
-        }
-        assert_eq!(counts, [1, 1, 1, 1]);
-    }
-
-    #[tokio::test]
-    async fn a_session_that_waits_is_woken_and_learns_of_the_end() {
-        let (outbox, mut queue, _cut) = outbox(2500);
-        let waits = tokio::spawn(async move {
-            let (mut taken, mut count) = (vec![], 0);
-            while queue.take(&mut taken).await {
-                count += std::mem::take(&mut taken).len();
-            }
-            count
-        });
-        tokio::task::yield_now().await;
-        outbox.put(Out::More).unwrap();
-        tokio::task::yield_now().await;
-        outbox.put(Out::More).unwrap();
-        drop(outbox);
-        assert_eq!(waits.await.unwrap(), 2);
-    }
-}
+mod tests;

@@ -8,10 +8,12 @@ mod signs;
 mod tap;
 mod writer;
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use futures::StreamExt;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
     time::timeout,
 };
 use tokio_tungstenite::{
@@ -33,16 +35,18 @@ use crate::{
     connection::{Place, Shared},
     inbox::{Command, From, HubGone, Inbox},
     limits::Limits,
-    outbox::{Cut, Out, Queue, outbox},
-    wire::PING,
+    outbox::{Cut, Queue, outbox},
 };
 
 /// What is read from a client at a time, in bytes; a larger frame takes more while it is read.
 const READ: usize = 2 * 1024;
 
 /// Serves one connection until it ends, the hub cuts it off, or the server stops.
+///
+/// With `socket`, the hub's frames go straight to that, past `writer`.
 pub async fn serve<R, W>(
     (reader, writer): (R, W),
+    socket: Option<Arc<TcpStream>>,
     id: u64,
     from: From,
     place: Place,
@@ -61,7 +65,7 @@ pub async fn serve<R, W>(
     config.read_buffer_size = READ;
     config.max_frame_size = Some(limits.frame_bytes);
     config.max_message_size = Some(limits.frame_bytes);
-    let (outbox, mut queue, mut cut) = outbox(limits.queue_bytes);
+    let (outbox, mut queue, mut cut) = outbox(limits.queue_bytes, socket);
     let stream = Tap {
         half: reader,
         replies: queue.replies(),
@@ -201,8 +205,8 @@ async fn write<W: AsyncWrite + Unpin>(
                 if !signs.ask() {
                     return End::Drop;
                 }
-                taken.push(Out::Raw(Bytes::from_static(PING)));
-                true
+                queue.ping();
+                continue;
             }
         };
         if !there {

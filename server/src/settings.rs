@@ -42,6 +42,8 @@ pub struct Settings {
     pub genesis: Option<String>,
     pub challenge: Duration,
     pub verification: Duration,
+    /// How far the clock of a client that proves its key may be off; zero for any clock.
+    pub skew: Duration,
     pub motd: Option<String>,
     pub motd_file: Option<PathBuf>,
     /// Whether a fresh server has the protocol's channels, and a first takeover has to wait.
@@ -199,6 +201,7 @@ impl Settings {
             genesis: r.text("genesis-agent-id").filter(|id| id != "none"),
             challenge: ms("challenge-timeout-ms")?,
             verification: ms("verification-timeout-ms")?,
+            skew: ms("clock-skew-ms")?,
             motd: r.text("motd"),
             motd_file: r.path("motd-file"),
             public,
@@ -290,6 +293,10 @@ fn captcha(r: &Reader) -> Result<Option<Captcha>, SettingsError> {
 fn market(r: &Reader) -> Result<agentchat_market::Limits, SettingsError> {
     let ms = |flag| r.number(flag, 0, i64::MAX / 1_000_000);
     Ok(agentchat_market::Limits {
+        skew: match ms("clock-skew-ms")? {
+            0 => i64::MAX,
+            skew => skew,
+        },
         min_proposal_age: ms("min-proposal-age-ms")?,
         reveal: ms("dispute-reveal-ms")?,
         response: ms("dispute-response-ms")?,
@@ -301,6 +308,7 @@ fn market(r: &Reader) -> Result<agentchat_market::Limits, SettingsError> {
 
 fn limits(r: &Reader) -> Result<Limits, SettingsError> {
     let most = 1 << 40;
+    let ms = |flag| r.number(flag, 1, LONGEST_MS).map(Duration::from_millis);
     Ok(Limits {
         frames: r.number("frame-limit", 0, 1_000_000)?,
         bytes: r.number("byte-limit", 0, most)?,
@@ -308,9 +316,10 @@ fn limits(r: &Reader) -> Result<Limits, SettingsError> {
         queue_bytes: r.number("queue-bytes", 4096, most)?,
         connections: r.number("max-connections", 1, 1_000_000)?,
         handshakes: r.number("max-handshakes", 1, 1_000_000)?,
-        unidentified: r
-            .number("unidentified-timeout-ms", 1, LONGEST_MS)
-            .map(Duration::from_millis)?,
+        unidentified: ms("unidentified-timeout-ms")?,
+        handshake: ms("handshake-timeout-ms")?,
+        ping: ms("ping-interval-ms")?,
+        write: ms("write-timeout-ms")?,
         connections_per_address: r.number("max-connections-per-ip", 0, 1_000_000)?,
         callback_s: r.number("cb-max-duration-s", 0, 30 * 86_400)?,
         callback_text: r.number("cb-max-payload", 0, 1_000_000)?,

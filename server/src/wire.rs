@@ -55,6 +55,11 @@ impl Encoded {
         &self.frame
     }
 
+    /// Whether both are the same frame, not only equal ones.
+    pub fn is(&self, other: &Self) -> bool {
+        std::ptr::eq(&raw const self.frame[..], &raw const other.frame[..])
+    }
+
     /// The text in it.
     #[cfg(test)]
     pub fn payload(&self) -> &str {

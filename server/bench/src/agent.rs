@@ -41,9 +41,10 @@ impl Connection {
                 .context("no text")
         };
         let (nonce, id) = (text("nonce")?, text("challenge_id")?);
-        let signature = identity.sign(&auth_text(&nonce, &id, 1));
+        let now = std::time::UNIX_EPOCH.elapsed()?.as_millis();
+        let signature = identity.sign(&auth_text(&nonce, &id, now));
         self.say(&json!({"type": "VERIFY_IDENTITY", "challenge_id": id,
-            "signature": signature, "timestamp": 1}));
+            "signature": signature, "timestamp": now}));
         self.hear("WELCOME").await.map(drop)
     }
 

@@ -22,6 +22,8 @@ mod files;
 mod frames;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
+mod history;
+mod lenient;
 mod limits;
 mod options;
 mod pause;
@@ -30,11 +32,13 @@ mod request;
 mod session;
 mod wire;
 
+pub use admin::Admin;
 pub use client::Client;
 pub use error::ClientError;
 pub use events::Events;
 pub use files::{File, FileError, FileEvent, Offered, Transfers};
-pub use frames::{Agent, Allowed, Channel, ChatMessage, Event, Sent, Welcome};
+pub use frames::{Agent, Allowed, Banned, Channel, ChatMessage, Event, Sent, Welcome};
+pub use history::History;
 pub use options::Options;
 pub use places::Position;
 

@@ -142,8 +142,8 @@ impl Places {
                 }
                 lost
             }
-            // Another order, or one that was set back.
-            seen => seen.replace(Seen::after(&start)).is_some(),
+            // Another order, or one that was set back; or one that goes on from the order that was read.
+            seen => seen.replace(Seen::after(&start)).is_some() && frame["resumed"] != true,
         }
     }
 
@@ -161,6 +161,13 @@ impl Places {
             ..Place::default()
         };
         self.0.insert(channel.to_owned(), left);
+    }
+
+    /// Whether the reader is told what is said in a message's channel.
+    pub fn follows(&self, message: &Value) -> bool {
+        let channel = message["to"].as_str().unwrap_or_default();
+        let place = self.0.get(channel);
+        place.is_some_and(|place| place.seen.is_some())
     }
 
     /// Whether a message is one for the reader.

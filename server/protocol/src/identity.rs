@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+    prelude::BASE64_STANDARD,
+};
 use ring::{
     digest::{SHA256, digest},
     rand::SystemRandom,
@@ -13,6 +17,12 @@ use ring::{
 const SPKI_PREFIX: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
+
+/// Base64 with padding or without.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Why a key could not be read or made.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -107,12 +117,13 @@ pub fn is_canonical_public_key(pem: &str) -> bool {
     })
 }
 
-/// Whether `signature` (base64) is the key's over `text`. Anything malformed is simply no signature.
+/// Whether `signature` is the key's over `text`: base64, of either alphabet, padded or not. Anything malformed is
+/// simply no signature.
 #[must_use]
 pub fn verify(public_key_pem: &str, text: &str, signature: &str) -> bool {
     let (Ok(der), Ok(signature)) = (
         pem_body(public_key_pem, "PUBLIC KEY"),
-        BASE64_STANDARD.decode(signature),
+        LENIENT.decode(signature.replace('-', "+").replace('_', "/")),
     ) else {
         return false;
     };
@@ -124,10 +135,10 @@ pub fn verify(public_key_pem: &str, text: &str, signature: &str) -> bool {
         .is_ok()
 }
 
-/// What a client signs to prove its key.
+/// What a client signs to prove its key; the timestamp as it stands in the frame.
 #[must_use]
-pub fn auth_text(nonce: &str, challenge_id: &str, timestamp_ms: i64) -> String {
-    format!("AGENTCHAT_AUTH|{nonce}|{challenge_id}|{timestamp_ms}")
+pub fn auth_text(nonce: &str, challenge_id: &str, timestamp: impl fmt::Display) -> String {
+    format!("AGENTCHAT_AUTH|{nonce}|{challenge_id}|{timestamp}")
 }
 
 fn pem_body(text: &str, label: &'static str) -> Result<Vec<u8>, IdentityError> {
@@ -181,7 +192,7 @@ mod tests {
         let text = auth_text(
             "00112233445566778899aabbccddeeff",
             "chal_abc_01234567",
-            1_700_000_000_000,
+            1_700_000_000_000_i64,
         );
         let signature = "TdrpDroG7obcATax0MahfmIoNRxVjZo1rFe8qgAf8JXZIVoB61mOemrUeGj0SmCLeN5fOgJFDJdLTfDB2CV6Bw==";
         assert_eq!(key.sign(&text), signature);
@@ -203,9 +214,33 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_may_be_written_in_other_forms_of_base64() {
+        let key = known();
+        // A text whose signature has the letters in which the alphabets differ.
+        let text = (0..).map(|n| n.to_string());
+        let text = text.into_iter().find(|text| {
+            let signature = key.sign(text);
+            signature.contains('+') && signature.contains('/')
+        });
+        let text = text.unwrap();
+        let signature = key.sign(&text);
+        for form in [
+            signature.trim_end_matches('=').to_owned(),
+            signature.replace('+', "-").replace('/', "_"),
+            signature.clone(),
+        ] {
+            assert!(verify(&key.public_key_pem(), &text, &form), "{form}");
+        }
+    }
+
+    #[test]
     fn a_malformed_signature_is_no_signature() {
         let pem = known().public_key_pem();
+        let signature = known().sign("text");
+        assert!(verify(&pem, "text", &signature));
+        let replaced = format!("{}XXXX", &signature[..signature.len() - 4]);
         for bad in [
+            &*replaced,
             "",
             "totally-invalid-signature",
             "invalid-base64-signature",

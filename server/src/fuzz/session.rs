@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    io::{AsyncReadExt, join, sink},
+    io::{AsyncReadExt, sink},
     sync::{Semaphore, mpsc},
     time::timeout,
 };
@@ -124,7 +124,8 @@ fn serve(head: &[u8], wire: &[u8]) -> Vec<String> {
         panic!("no place");
     };
     let talk = connection::talk(
-        join(head.chain(wire), sink()),
+        (head.chain(wire), sink()),
+        None,
         [127, 0, 0, 1].into(),
         1,
         place,

@@ -47,21 +47,28 @@ impl Hub {
         }
     }
 
-    /// Queues what is to be said; who falls too far behind is cut off, and nobody waits.
+    /// Sends what is to be said, to each session all of it at once; who falls too far behind is cut off, and
+    /// nobody waits.
     pub(super) fn deliver(&mut self) {
         // A departure may let somebody in, who is to be greeted.
         while !self.outs.is_empty() {
+            let mut outs = std::mem::take(&mut self.outs);
+            // Stable: what is for one session stays in its order.
+            outs.sort_by_key(|(id, _)| *id);
             let mut slow = vec![];
-            for (id, out) in std::mem::take(&mut self.outs) {
+            for own in outs.chunk_by(|one, next| one.0 == next.0) {
+                let id = own[0].0;
                 let peer = self.peers.get(&id).map(|peer| &peer.outbox);
                 let Some(outbox) = peer.or_else(|| self.leaving.get(&id)) else {
                     continue;
                 };
-                self.counts.deliveries += 1;
-                if outbox.put(out).is_err() {
+                self.counts.deliveries += own.len() as u64;
+                let outs = own.iter().map(|(_, out)| out);
+                if outbox.put(outs, &mut self.joined).is_err() {
                     slow.push(id);
                 }
             }
+            self.joined.forget();
             for id in slow {
                 self.remove(id);
                 if let Some(outbox) = self.leaving.remove(&id) {

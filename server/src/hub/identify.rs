@@ -9,7 +9,7 @@ use super::{
     peer::{Agent, Consent, Stage},
     timers::{Due, What},
 };
-use crate::frame::{Refusal, invalid, is_name, make, now_ms, text};
+use crate::frame::{Refusal, invalid, is_name, make, now_ms, number, text};
 
 /// A key that is still to be proven.
 pub struct Challenge {
@@ -101,12 +101,7 @@ impl Hub {
 
     pub(super) fn verify(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
         let (challenge_id, signature) = (text(fields, "challenge_id")?, text(fields, "signature")?);
-        let timestamp = fields
-            .get("timestamp")
-            .and_then(Value::as_i64)
-            .filter(|t| *t != 0);
-        let timestamp =
-            timestamp.ok_or_else(|| invalid("timestamp is missing or not a whole number"))?;
+        let (_, timestamp) = number(fields, "timestamp")?;
         let Some(peer) = self.peers.get_mut(&id) else {
             return Ok(());
         };
@@ -133,13 +128,15 @@ impl Hub {
         if now_ms() > challenge.expires {
             return Err(expired());
         }
-        let signed = auth_text(&challenge.nonce, &challenge.id, timestamp);
+        let written = agentchat_protocol::json::number(timestamp);
+        let signed = auth_text(&challenge.nonce, &challenge.id, written);
         if !verify(&challenge.pubkey, &signed, signature) {
             return Err((
                 "VERIFICATION_FAILED",
                 "the signature is not the key's".to_owned(),
             ));
         }
+        self.in_step(timestamp)?;
         // It may have been revoked since, and must not displace anybody then.
         self.trusted(&challenge.pubkey)?;
         let agent_id = agent_id(&challenge.pubkey);
@@ -153,6 +150,18 @@ impl Hub {
             consent: challenge.consent,
         };
         self.claim(id, proven)
+    }
+
+    /// Whether a client's clock is about as this one's: a proof is one of now.
+    fn in_step(&self, timestamp: f64) -> Result<(), Refusal> {
+        let skew = millis(self.settings.skew);
+        #[expect(clippy::cast_precision_loss, reason = "times are far below 2^53")]
+        let (now, most) = (now_ms() as f64, skew as f64);
+        if skew == 0 || (timestamp - now).abs() <= most {
+            return Ok(());
+        }
+        let text = format!("timestamp is more than {skew} ms off; set the clock: here it is {now}");
+        Err(("VERIFICATION_FAILED", text))
     }
 
     fn is_anothers(&self, challenge_id: &str) -> bool {

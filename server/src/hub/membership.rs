@@ -24,9 +24,13 @@ impl Hub {
     }
 
     pub(super) fn join(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
-        let (name, left_off) = (frame::channel(fields)?, resume::position(fields)?);
+        let name = frame::channel(fields)?;
+        let left_off = resume::position(fields, name)?;
         let agent = self.agent(id)?;
         let (me, my_name, verified) = (agent.at(), agent.name.clone(), agent.verified);
+        let mut arrived =
+            json!({"channel": name, "agent": me, "name": my_name, "verified": verified});
+        agent.mark(&mut arrived);
         let room = self.visible(id, name)?;
         if self.rooms[room].channel.verified_only && !verified {
             let text = format!("{name} admits verified agents only");
@@ -37,9 +41,7 @@ impl Hub {
         let new = self.enter(id, room);
         if new {
             self.audit("join", json!({"agent": me, "channel": name}));
-            let frame =
-                json!({"channel": name, "agent": me, "name": my_name, "verified": verified});
-            self.publish(room, &make("AGENT_JOINED", frame), Some(id));
+            self.publish(room, &make("AGENT_JOINED", arrived), Some(id));
         }
         let agents: Vec<_> = self.members(room).map(|agent| agent.member()).collect();
         let channel = &self.rooms[room].channel;
@@ -87,6 +89,7 @@ impl Hub {
                 at,
                 name,
                 verified: false,
+                poses: false,
                 came: false,
                 rooms,
             });

@@ -44,6 +44,7 @@ impl Hub {
         let stamp = format!("{}-{}", now_ms(), self.random_base36(6)?);
         let mut message = json!({"from": agent.at(), "from_name": agent.name, "to": to,
             "content": content, "msg_id": &stamp, "verified": agent.verified});
+        agent.mark(&mut message);
         if let Some(sig) = sig {
             message["sig"] = sig.into();
         }

@@ -25,6 +25,8 @@ pub struct Notice {
     pub at: String,
     pub name: String,
     pub verified: bool,
+    /// Whether its name is marked.
+    pub poses: bool,
     /// Whether it came; else it went.
     pub came: bool,
     pub rooms: Vec<usize>,
@@ -102,11 +104,12 @@ impl Hub {
     fn tell_notice(&mut self, room: usize, notice: &Notice) {
         let channel = &self.rooms[room].channel.name;
         let frame = if notice.came {
-            make(
-                "AGENT_JOINED",
-                json!({"channel": channel, "agent": notice.at, "name": notice.name,
-                    "verified": notice.verified}),
-            )
+            let mut told = json!({"channel": channel, "agent": notice.at, "name": notice.name,
+                "verified": notice.verified});
+            if notice.poses {
+                told["reserved_name"] = true.into();
+            }
+            make("AGENT_JOINED", told)
         } else {
             make(
                 "AGENT_LEFT",
@@ -157,7 +160,13 @@ fn list(notices: &[&Notice]) -> String {
 fn many(channel: &str, notices: &[&Notice]) -> Value {
     let came = notices.iter().filter(|n| n.came);
     let came: Vec<_> = came
-        .map(|n| json!({"id": n.at, "name": n.name, "verified": n.verified}))
+        .map(|n| {
+            let mut told = json!({"id": n.at, "name": n.name, "verified": n.verified});
+            if n.poses {
+                told["reserved_name"] = true.into();
+            }
+            told
+        })
         .collect();
     let went = notices.iter().filter(|n| !n.came);
     let went: Vec<_> = went.map(|n| n.at.as_str()).collect();

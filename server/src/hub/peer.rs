@@ -94,7 +94,9 @@ impl Agent {
 
     /// As lists of members show it.
     pub fn member(&self) -> Value {
-        json!({"id": self.at(), "name": self.name, "verified": self.verified})
+        let mut member = json!({"id": self.at(), "name": self.name, "verified": self.verified});
+        self.mark(&mut member);
+        member
     }
 }
 

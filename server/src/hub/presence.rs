@@ -2,26 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Hub, allowance::Act};
+use super::{Hub, allowance::Act, names::is_reserved};
 use crate::frame::{self, Refusal, invalid, is_name, longer, make, text};
 
 /// What one may be.
 const STATUS: [&str; 5] = ["online", "away", "busy", "offline", "listening"];
-/// Nicks that nobody may take, in lower case.
-const RESERVED: [&str; 12] = [
-    "server",
-    "admin",
-    "system",
-    "root",
-    "moderator",
-    "mod",
-    "bot",
-    "agentchat",
-    "operator",
-    "shadow",
-    "god",
-    "jc",
-];
 
 impl Hub {
     pub(super) fn presence(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
@@ -57,7 +42,7 @@ impl Hub {
             return Err(invalid("nick must be 1 to 24 of a-z A-Z 0-9 _ -"));
         }
         self.agent(id)?;
-        if RESERVED.contains(&&*nick.to_ascii_lowercase()) {
+        if is_reserved(nick) {
             return Err(("INVALID_NAME", format!("the nick {nick} is reserved")));
         }
         self.in_time(id, Act::Nick)?;

@@ -20,16 +20,25 @@ pub struct Start {
     pub resumed: Option<bool>,
 }
 
-/// The `resume` of a JOIN.
-pub fn position(fields: &Map<String, Value>) -> Result<Option<Position>, Refusal> {
-    match fields.get("resume") {
-        None | Some(Value::Null) => Ok(None),
+/// The `resume` of a JOIN: a place, or places by channel, of which that of another channel is none here.
+pub fn position(fields: &Map<String, Value>, channel: &str) -> Result<Option<Position>, Refusal> {
+    let given = fields.get("resume").filter(|resume| !resume.is_null());
+    let by_channel = |places: &Map<String, Value>| {
+        let named = |name: &String| name.starts_with('#');
+        !places.is_empty() && places.keys().all(named)
+    };
+    let resume = match given {
+        Some(Value::Object(places)) if by_channel(places) => places.get(channel),
+        given => given,
+    };
+    match resume {
+        None => Ok(None),
         Some(resume) => {
             let epoch = resume.get("epoch").and_then(Value::as_str);
             let offset = resume.get("offset").and_then(Value::as_u64);
             let (Some(epoch), Some(offset)) = (epoch, offset) else {
                 return Err(invalid(
-                    "resume must be {\"epoch\": string, \"offset\": whole number}",
+                    "resume must be {\"epoch\": string, \"offset\": whole number}, or such by channel",
                 ));
             };
             let epoch = epoch.to_owned();
@@ -49,8 +58,7 @@ impl Hub {
         let first = self.store.first(&channel.name)?;
         let before_first = first.map_or(channel.last, |first| first.saturating_sub(1));
         let reached = |position: &Position| {
-            position.epoch == channel.epoch
-                && (before_first..=channel.last).contains(&position.offset)
+            channel.shares(&position.epoch, position.offset) && position.offset >= before_first
         };
         let newcomers = channel.last.saturating_sub(u64::from(self.settings.replay));
         Ok(match position {

@@ -135,9 +135,10 @@ impl Hub {
         self.agent(id)?;
         let room = self.visible(id, name)?;
         let entry = |agent: &Agent| {
-            let mut entry = agent.member();
-            entry["presence"] = agent.presence.as_str().into();
-            entry["status_text"] = agent.status_text.as_deref().into();
+            let mut entry = json!({"id": agent.at(), "name": agent.name,
+                "presence": agent.presence, "status_text": agent.status_text,
+                "verified": agent.verified});
+            agent.mark(&mut entry);
             entry
         };
         let list: Vec<_> = self.members(room).map(entry).collect();

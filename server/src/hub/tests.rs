@@ -6,6 +6,7 @@ use agentchat_protocol::{Identity, auth_text};
 use tokio::sync::Semaphore;
 
 mod bounds;
+mod limits;
 
 use super::*;
 use crate::{
@@ -60,7 +61,7 @@ impl Fixture {
 
     /// A connection.
     fn open(&mut self, id: u64) -> (Queue, Cut) {
-        let (outbox, queue, cut) = outbox(1_000_000);
+        let (outbox, queue, cut) = outbox(1_000_000, None);
         let from = From {
             address: [127, 0, 0, 1].into(),
             user_agent: String::new(),
@@ -93,11 +94,12 @@ impl Fixture {
         ]);
         let challenge = said(&mut queue).pop().unwrap();
         let text = |key: &str| challenge[key].as_str().unwrap().to_owned();
-        let signature = identity.sign(&auth_text(&text("nonce"), &text("challenge_id"), 1));
+        let now = now_ms();
+        let signature = identity.sign(&auth_text(&text("nonce"), &text("challenge_id"), now));
         self.batch(&[(
             id,
             json!({"type": "VERIFY_IDENTITY", "challenge_id": text("challenge_id"),
-                "signature": signature, "timestamp": 1}),
+                "signature": signature, "timestamp": now}),
         )]);
         assert_eq!(said(&mut queue)[0]["type"], "WELCOME");
         (queue, cut)

@@ -25,31 +25,38 @@ impl Hub {
         }
         if let Some(until) = agent.lurks {
             fields["lurk"] = true.into();
-            fields["lurk_reason"] = LURK.into();
             if agent.pubkey.is_some() {
                 fields["lurk_until"] = until.into();
             }
+            fields["lurk_reason"] = LURK.into();
         }
         if let Some(motd) = &self.motd {
             fields["motd"] = motd.as_str().into();
         }
         fields["disclaimer"] = DISCLAIMER.into();
+        agent.mark(&mut fields);
         // Where the order of each channel stands that the agent is put into: what it hears from now on comes
         // after that, and what it missed before it can ask for.
         let rooms = self.open_rooms(agent.verified);
         let position =
             |room: &usize| (self.rooms[*room].channel.name.clone(), self.position(*room));
         fields["channels"] = rooms.iter().map(position).collect::<Map<_, _>>().into();
+        fields["signatures"] = json!({"version": 2, "server": self.market.server()});
         let notice = Notice {
             id,
             at: agent.at(),
             name: agent.name.clone(),
             verified: agent.verified,
+            poses: agent.poses(),
             came: true,
             rooms: rooms.clone(),
         };
-        let noted = json!({"connection": id, "agent": agent.id, "name": agent.name,
+        let mut noted = json!({"connection": id, "agent": agent.id, "name": agent.name,
             "verified": agent.verified});
+        agent.mark(&mut noted);
+        if agent.poses() {
+            tracing::warn!(agent = agent.at(), name = agent.name, "a reserved name");
+        }
         self.audit("identify", noted);
         self.agents.insert(agent.id.clone(), id);
         if let Some(peer) = self.peers.get_mut(&id) {

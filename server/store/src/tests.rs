@@ -106,12 +106,16 @@ fn a_file_of_the_first_schema_is_brought_up_to_date() {
         INSERT INTO message VALUES ('#a', 1, 'm1'), ('#a', 2, '{\"ts\": 77}');
         PRAGMA user_version = 1;";
     Connection::open(&path).unwrap().execute_batch(old).unwrap();
+    let mut ids = None;
     for _ in 0..2 {
         let store = Store::open(&path).unwrap();
         assert_eq!(texts(&store, 0), ["m1", "{\"ts\": 77}"]);
         assert_eq!(store.older("#a", 77).unwrap(), Some(1));
         let allowed = store.allowed().unwrap();
         assert_eq!((&*allowed[0].note, allowed[0].approved_at), ("note", 0));
+        let id = store.server_id().unwrap();
+        assert_eq!(ids.get_or_insert(id.clone()), &id);
+        assert_eq!(id.len(), 32);
     }
 }
 
@@ -211,6 +215,43 @@ fn a_backup_is_whole_also_while_the_file_is_in_use_and_overwrites_nothing() {
     assert!(matches!(back_up(&path, &copy), Err(StoreError::Exists(_))));
     assert_eq!(texts(&Store::open(&copy).unwrap(), 0), ["one"]);
     assert!(back_up(&dir.path().join("absent.db"), &dir.path().join("x")).is_err());
+}
+
+#[test]
+fn a_copy_has_orders_of_its_own_that_go_on_from_those_of_the_original() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, copy) = (dir.path().join("chat.db"), dir.path().join("copy.db"));
+    let store = Store::open(&path).unwrap();
+    let old = Channel {
+        name: "#a".into(),
+        epoch: "0123456789abcdef".into(),
+        ..Channel::default()
+    };
+    store.create_channel(&old).unwrap();
+    let said = |epoch: &str| {
+        let content = r#"they write \"epoch\":\"0123456789abcdef\""#;
+        format!(r#"{{"content":"{content}","epoch":"{epoch}","offset":1}}"#)
+    };
+    store.append("#a", 1, 0, &said(&old.epoch)).unwrap();
+    back_up(&path, &copy).unwrap();
+    let copy = Store::open(&copy).unwrap();
+    let new = channel(&copy);
+    assert_ne!(new.epoch, old.epoch);
+    assert_eq!(new.former, Some((old.epoch.clone(), 1)));
+    assert_eq!(texts(&copy, 0), [said(&new.epoch)]);
+    assert_eq!(texts(&store, 0), [said(&old.epoch)]);
+    assert_eq!(copy.server_id().unwrap(), store.server_id().unwrap());
+    copy.append("#a", 2, 0, "on the copy").unwrap();
+    let new = channel(&copy);
+    for (epoch, offset, shared) in [
+        (&old.epoch, 1, true),
+        (&old.epoch, 2, false),
+        (&new.epoch, 2, true),
+        (&new.epoch, 3, false),
+        (&"another".to_owned(), 1, false),
+    ] {
+        assert_eq!(new.shares(epoch, offset), shared, "{epoch} {offset}");
+    }
 }
 
 #[test]

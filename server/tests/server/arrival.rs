@@ -1,10 +1,14 @@
 //! Saying who one is, and what a newcomer may do.
 
-use agentchat_protocol::Identity;
+use agentchat_protocol::{Identity, auth_text};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::{DEADLINE, process::Server, raw::Raw};
+use crate::{
+    DEADLINE,
+    process::Server,
+    raw::{Raw, now},
+};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -333,7 +337,108 @@ async fn a_public_server_holds_the_first_takeover_too() {
     );
 }
 
-fn now() -> i64 {
-    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
-    since.as_millis().try_into().unwrap()
+/// Answers a challenge with a timestamp of its own, as it stands in the frame.
+async fn answer(raw: &mut Raw, identity: &Identity, timestamp: &str) {
+    let key = identity.public_key_pem();
+    raw.tell(json!({"type": "IDENTIFY", "name": "ada", "pubkey": key}))
+        .await;
+    let challenge = raw.hear("CHALLENGE").await;
+    let text = |key: &str| challenge[key].as_str().unwrap().to_owned();
+    let (nonce, id) = (text("nonce"), text("challenge_id"));
+    let signature = identity.sign(&auth_text(&nonce, &id, timestamp));
+    raw.tell_text(&format!(
+        r#"{{"type":"VERIFY_IDENTITY","challenge_id":"{id}","signature":"{signature}","timestamp":{timestamp}}}"#
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn the_clock_of_whoever_proves_a_key_may_be_off_but_not_by_days() {
+    let server = Server::protocol(&[]);
+    let identity = Identity::generate().unwrap();
+    let mut raw = server.raw().await;
+    let day = 24 * HOUR_MS;
+    for late in [
+        1,
+        1_700_000_000_000,
+        now() - day - HOUR_MS,
+        now() + day + HOUR_MS,
+    ] {
+        answer(&mut raw, &identity, &late.to_string()).await;
+        let error = raw.hear("ERROR").await;
+        assert_eq!(error["code"], "VERIFICATION_FAILED", "{late}");
+        assert!(
+            error["message"].as_str().unwrap().contains("clock"),
+            "{error}"
+        );
+    }
+    // A fraction is a number too, and a clock that is hours off does.
+    answer(&mut raw, &identity, &format!("{}.25", now() - 20 * HOUR_MS)).await;
+    raw.hear("WELCOME").await;
+    let any = Server::protocol(&["--clock-skew-ms", "0"]);
+    let mut raw = any.raw().await;
+    answer(&mut raw, &identity, "1").await;
+    raw.hear("WELCOME").await;
+}
+
+#[tokio::test]
+async fn a_proof_that_is_none_leaves_the_socket_open() {
+    let server = Server::protocol(&[]);
+    let identity = Identity::generate().unwrap();
+    let key = identity.public_key_pem();
+    let mut raw = server.raw().await;
+    let ours = identity.sign("something else");
+    let replaced = format!("{}XXXX", &ours[..ours.len() - 4]);
+    let bad = [
+        "totally-invalid-signature",
+        "invalid-base64-signature",
+        "bad-signature",
+        &ours,
+        &replaced,
+    ];
+    // Ten frames in ten seconds are all that somebody unknown has.
+    for (n, bad) in bad.into_iter().enumerate() {
+        if n == 4 {
+            raw = server.raw().await;
+        }
+        raw.tell(json!({"type": "IDENTIFY", "name": "ada", "pubkey": key}))
+            .await;
+        let challenge = raw.hear("CHALLENGE").await;
+        let proof = json!({"type": "VERIFY_IDENTITY", "signature": bad, "timestamp": now(),
+            "challenge_id": challenge["challenge_id"]});
+        assert_eq!(raw.refused(proof).await, "VERIFICATION_FAILED", "{bad}");
+    }
+    raw.enter("ada", &identity).await;
+}
+
+#[tokio::test]
+async fn a_name_that_promises_more_than_its_agent_is_is_marked_and_not_refused() {
+    let server = Server::protocol(&["--lurk-disabled", "true", "--announcements", "false"]);
+    let mut sam = server.visitor("sam").await;
+    let mut sly = server.raw().await;
+    assert_eq!(sly.visit("Admin").await["reserved_name"], true);
+    assert_eq!(sam.hear("AGENT_JOINED").await["reserved_name"], true);
+    sly.say("#general", "trust me").await;
+    assert_eq!(sam.hear("MSG").await["reserved_name"], true);
+    sam.tell(json!({"type": "LIST_AGENTS", "channel": "#general"}))
+        .await;
+    let list = sam.hear("AGENTS").await["list"].clone();
+    let marked = |name: &str| {
+        let mut agents = list.as_array().unwrap().iter();
+        agents
+            .find(|agent| agent["name"] == name)
+            .unwrap()
+            .get("reserved_name")
+            .cloned()
+    };
+    assert_eq!((marked("Admin"), marked("sam")), (Some(json!(true)), None));
+    let log = std::fs::read_to_string(server.dir.path().join("data/audit.jsonl")).unwrap();
+    let noted = log.lines().find(|line| line.contains("\"Admin\"")).unwrap();
+    assert!(noted.contains("\"reserved_name\":true"), "{noted}");
+
+    // Somebody who is vouched for may be called so.
+    let trusted = Identity::generate().unwrap();
+    let server = Server::protocol(&["--genesis-agent-id", &trusted.agent_id()]);
+    let welcome = server.raw().await.enter("operator", &trusted).await;
+    assert_eq!(welcome.get("reserved_name"), None);
 }

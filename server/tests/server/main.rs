@@ -20,6 +20,7 @@ mod files;
 mod floor;
 mod full;
 mod health;
+mod limits;
 mod market;
 mod moderation;
 #[expect(dead_code, reason = "shared with the other tests of the program")]
@@ -31,6 +32,7 @@ mod raw;
 mod refusals;
 mod resume;
 mod retention;
+mod shapes;
 mod shutdown;
 mod slow;
 mod takeover;

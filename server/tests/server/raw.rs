@@ -61,6 +61,25 @@ impl Raw {
         sent.expect("the server takes nothing").unwrap();
     }
 
+    /// Sends a binary frame.
+    pub async fn tell_binary(&mut self, bytes: &[u8]) {
+        let sent = timeout(DEADLINE, self.0.send(Message::binary(bytes.to_vec()))).await;
+        sent.expect("the server takes nothing").unwrap();
+    }
+
+    /// Whether nothing is said for a while, and the connection stays; signs of life are given.
+    pub async fn is_quiet(&mut self, a_while: std::time::Duration) -> bool {
+        let next = async {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    other => return other,
+                }
+            }
+        };
+        timeout(a_while, next).await.is_err()
+    }
+
     /// Sends a frame; false when the connection is gone.
     pub async fn try_tell(&mut self, frame: Value) -> bool {
         self.try_tell_text(&frame.to_string()).await
@@ -170,9 +189,10 @@ impl Raw {
     pub async fn answer(&mut self, challenge: &Value, identity: &Identity) {
         let text = |key: &str| challenge[key].as_str().unwrap().to_owned();
         let (nonce, id) = (text("nonce"), text("challenge_id"));
-        let signature = identity.sign(&auth_text(&nonce, &id, 1));
+        let now = now();
+        let signature = identity.sign(&auth_text(&nonce, &id, now));
         self.tell(json!({"type": "VERIFY_IDENTITY", "challenge_id": id,
-            "signature": signature, "timestamp": 1}))
+            "signature": signature, "timestamp": now}))
             .await;
     }
 
@@ -187,4 +207,10 @@ impl Raw {
             }
         }
     }
+}
+
+/// Unix milliseconds.
+pub fn now() -> i64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+    since.as_millis().try_into().unwrap()
 }

@@ -42,6 +42,16 @@ async fn join_with_resume_gives_exactly_what_comes_after() {
     let (joined, messages) = join(&mut sam, json!({"epoch": epoch, "offset": 6})).await;
     assert_eq!((&joined["resumed"], messages.len()), (&json!(true), 0));
     assert_eq!(sam.rest().await, [Value::Null; 0]);
+    // Places of several channels at a time: each JOIN takes its own.
+    let places =
+        json!({"#help": {"epoch": "x", "offset": 1}, "#general": {"epoch": epoch, "offset": 4}});
+    let (joined, messages) = join(&mut sam, places).await;
+    assert_eq!(
+        (&joined["resumed"], contents(&messages)),
+        (&json!(true), vec!["m5", "m6"])
+    );
+    let (joined, messages) = join(&mut sam, json!({"#help": {"epoch": epoch, "offset": 1}})).await;
+    assert_eq!((joined.get("resumed"), messages.len()), (None, 3));
 }
 
 #[tokio::test]

@@ -128,7 +128,7 @@ impl World {
     pub fn open(&mut self) -> u64 {
         let id = self.next;
         self.next += 1;
-        let (outbox, queue, _cut) = outbox(1_000_000);
+        let (outbox, queue, _cut) = outbox(1_000_000, None);
         self.peers.insert(id, queue);
         let from = From {
             address: [127, 0, 0, 1].into(),
@@ -277,8 +277,9 @@ impl World {
 
     fn prove(&mut self, id: u64, challenge: &Value) {
         let text = |key: &str| challenge[key].as_str().unwrap_or_default();
-        let signed = auth_text(text("nonce"), text("challenge_id"), 1);
-        let proof = json!({"type": "VERIFY_IDENTITY", "challenge_id": text("challenge_id"), "timestamp": 1,
+        let now = now_ms();
+        let signed = auth_text(text("nonce"), text("challenge_id"), now);
+        let proof = json!({"type": "VERIFY_IDENTITY", "challenge_id": text("challenge_id"), "timestamp": now,
             "signature": identity(id).sign(&signed)});
         self.say(id, proof.to_string());
     }

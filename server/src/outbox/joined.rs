@@ -1,0 +1,71 @@
+//! What goes out in one write, joined once for all who get the same.
+
+use super::Out;
+use crate::wire::Encoded;
+
+/// A buffer that has grown beyond this many bytes is given back when it is forgotten.
+const KEPT: usize = 256 * 1024;
+
+/// The frames that the last session got, one after the other: the next session often gets the very same.
+#[derive(Default)]
+pub struct Joined {
+    frames: Vec<Encoded>,
+    bytes: Vec<u8>,
+}
+
+impl Joined {
+    /// The bytes of frames, in their order; none when there is more to do than to send them.
+    pub fn join<'j, 'o: 'j>(
+        &'j mut self,
+        outs: impl Iterator<Item = &'o Out> + Clone,
+    ) -> Option<&'j [u8]> {
+        if !outs.clone().all(|out| out.frame().is_some()) {
+            return None;
+        }
+        let frames = outs.filter_map(Out::frame);
+        let mut rest = frames.clone();
+        if let (Some(only), None) = (rest.next(), rest.next()) {
+            return Some(only.bytes());
+        }
+        let mut pairs = frames.clone().zip(&self.frames);
+        let same = pairs.all(|(one, other)| one.is(other));
+        if !same || frames.clone().count() != self.frames.len() {
+            self.frames.clear();
+            self.bytes.clear();
+            for frame in frames {
+                self.bytes.extend_from_slice(frame.bytes());
+                self.frames.push(frame.clone());
+            }
+        }
+        Some(&self.bytes)
+    }
+
+    /// Lets go of the frames.
+    pub fn forget(&mut self) {
+        self.frames.clear();
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_gets_its_own_frames() {
+        let frames = ["a", "b", "c"].map(|text| Out::Text(Encoded::text(text)));
+        let mut joined = Joined::default();
+        let mut of = |chosen: &[usize]| {
+            let outs = chosen.iter().map(|at| &frames[*at]);
+            joined.join(outs).unwrap().to_vec()
+        };
+        assert_eq!(of(&[0, 1]), b"\x81\x01a\x81\x01b");
+        assert_eq!(of(&[0, 1]), b"\x81\x01a\x81\x01b");
+        assert_eq!(of(&[1, 0]), b"\x81\x01b\x81\x01a");
+        assert_eq!(of(&[2]), b"\x81\x01c");
+        assert_eq!(of(&[1, 0, 2]), b"\x81\x01b\x81\x01a\x81\x01c");
+        let more = [frames[0].clone(), Out::More];
+        assert!(joined.join(more.iter()).is_none());
+    }
+}

@@ -1,0 +1,121 @@
+use std::io::Read;
+
+use super::*;
+use crate::wire::Encoded;
+
+fn put(outbox: &Outbox, out: Out) -> Result<(), Full> {
+    outbox.put([out].iter(), &mut Joined::default())
+}
+
+#[tokio::test]
+async fn the_bound_is_in_bytes_and_taking_frees_it() {
+    let frame = Out::Text(Encoded::text(&"x".repeat(1000 - OVERHEAD)));
+    let (outbox, mut queue, _cut) = outbox(2500, None);
+    put(&outbox, frame.clone()).unwrap();
+    put(&outbox, frame.clone()).unwrap();
+    assert!(put(&outbox, frame.clone()).is_err());
+    let mut taken = vec![];
+    assert!(queue.take(&mut taken).await);
+    assert_eq!((taken.len(), outbox.waiting()), (2, 0));
+    put(&outbox, frame.clone()).unwrap();
+    put(&outbox, frame.clone()).unwrap();
+    assert!(put(&outbox, frame).is_err());
+    // A close always fits.
+    put(&outbox, Out::Close(1000, "bye")).unwrap();
+}
+
+#[tokio::test]
+async fn no_more_is_taken_than_goes_out_in_one_write() {
+    let (outbox, mut queue, _cut) = outbox(1 << 30, None);
+    for size in [TAKEN / 2, TAKEN / 2, 2 * TAKEN, 1] {
+        put(&outbox, Out::Text(Encoded::text(&"x".repeat(size)))).unwrap();
+    }
+    drop(outbox);
+    let mut counts = vec![];
+    let mut taken = vec![];
+    while queue.take(&mut taken).await {
+        counts.push(std::mem::take(&mut taken).len());
+    }
+    assert_eq!(counts, [1, 1, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_session_that_waits_is_woken_and_learns_of_the_end() {
+    let (outbox, mut queue, _cut) = outbox(2500, None);
+    let waits = tokio::spawn(async move {
+        let (mut taken, mut count) = (vec![], 0);
+        while queue.take(&mut taken).await {
+            count += std::mem::take(&mut taken).len();
+        }
+        count
+    });
+    tokio::task::yield_now().await;
+    put(&outbox, Out::More).unwrap();
+    tokio::task::yield_now().await;
+    put(&outbox, Out::More).unwrap();
+    drop(outbox);
+    assert_eq!(waits.await.unwrap(), 2);
+}
+
+/// What the session does while nothing ends it: it writes what it takes out. Gives how often it was needed.
+async fn carry(queue: &mut Queue, socket: &TcpStream) -> usize {
+    let (mut taken, mut times) = (vec![], 0);
+    while queue.take(&mut taken).await {
+        times += 1;
+        for out in taken.drain(..) {
+            let mut rest = match out {
+                Out::Text(frame) => frame.bytes().clone(),
+                Out::Raw(bytes) => bytes,
+                other => panic!("{other:?}"),
+            };
+            while !rest.is_empty() {
+                socket.writable().await.unwrap();
+                let written = socket.try_write(&rest).unwrap_or(0);
+                rest = rest.slice(written..);
+            }
+        }
+    }
+    times
+}
+
+fn frame(number: usize) -> Out {
+    Out::Text(Encoded::text(&format!("{number:0>40000}")))
+}
+
+fn expected(range: std::ops::Range<usize>) -> Vec<u8> {
+    let outs = range.map(frame);
+    outs.flat_map(|out| out.frame().unwrap().bytes().to_vec())
+        .collect()
+}
+
+#[tokio::test]
+async fn what_a_socket_takes_goes_past_and_the_order_stays() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let socket = TcpStream::connect(listener.local_addr().unwrap());
+    let socket = Arc::new(socket.await.unwrap());
+    socket.writable().await.unwrap();
+    let (mut client, _) = listener.accept().unwrap();
+    let (outbox, mut queue, _cut) = outbox(1 << 30, Some(socket.clone()));
+    let mut joined = Joined::default();
+    outbox
+        .put([frame(0), frame(1)].iter(), &mut joined)
+        .unwrap();
+    assert_eq!(outbox.waiting(), 0);
+    let mut heard = vec![0; expected(0..2).len()];
+    client.read_exact(&mut heard).unwrap();
+    assert!(heard == expected(0..2));
+
+    for pair in 1..100 {
+        let both = [frame(2 * pair), frame(2 * pair + 1)];
+        outbox.put(both.iter(), &mut joined).unwrap();
+    }
+    assert!(outbox.waiting() > 0);
+    drop(outbox);
+    let heard = std::thread::spawn(move || {
+        let mut heard = vec![0; expected(2..200).len()];
+        client.read_exact(&mut heard).unwrap();
+        assert!(heard == expected(2..200));
+    });
+    assert!(carry(&mut queue, &socket).await > 0);
+    heard.join().unwrap();
+}
