@@ -6,6 +6,7 @@ use agentchat_protocol::{Identity, auth_text};
 use tokio::sync::Semaphore;
 
 mod bounds;
+mod limits;
 mod smoke;
 
 use super::*;

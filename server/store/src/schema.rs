@@ -25,6 +25,9 @@ const STEPS: &[&str] = &[
     // What this server is called where a name is not enough.
     "CREATE TABLE server (id TEXT NOT NULL);
      INSERT INTO server VALUES (lower(hex(randomblob(16))));",
+    // A copy has orders of its own, and says up to where they are those of the original.
+    "ALTER TABLE channel ADD COLUMN former TEXT NOT NULL DEFAULT '';
+     ALTER TABLE channel ADD COLUMN former_last INTEGER NOT NULL DEFAULT 0;",
 ];
 
 /// What brings a file of an older schema to the current one; 0 is a new file.
