@@ -2,7 +2,7 @@
 //!
 //! It takes what waits as one batch, in one transaction. Nobody hears of anything before the batch is durable.
 //! When storage fails, the batch never happened: everybody is disconnected and what is known is read anew,
-//! so that memory and storage can't disagree.
+//! so that memory and storage can't disagree. Before a disk is full, what would be stored is refused.
 
 mod admin;
 mod allowance;
@@ -10,6 +10,7 @@ mod callbacks;
 mod captcha;
 mod delivery;
 mod direct;
+mod disk;
 mod dispatch;
 mod floor;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -49,7 +50,7 @@ use ring::rand::SystemRandom;
 use serde_json::{Value, json};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::timeout_at,
+    time::{Instant, timeout_at},
 };
 
 use self::{
@@ -67,6 +68,7 @@ use self::{
 };
 use crate::{
     audit::Audit,
+    disk::{Guard, LOOK},
     frame::now_ms,
     inbox::{Command, Question},
     outbox::{Joined, Out, Outbox},
@@ -120,6 +122,7 @@ struct Hub {
     began: Began,
     counts: Counts,
     audit: Audit,
+    disk: Guard,
 }
 
 /// Starts the thread; the receiver resolves when it has ended, or failed.
@@ -154,6 +157,7 @@ impl Hub {
                 .with_context(|| format!("the audit log {} can't be opened", path.display()))?,
             None => Audit::default(),
         };
+        let disk = Guard::new(settings.disk_reserve);
         let mut hub = Self {
             store,
             motd: settings.motd.clone(),
@@ -185,6 +189,7 @@ impl Hub {
             began: Began::now(),
             counts: Counts::default(),
             audit,
+            disk,
         };
         hub.audit(
             "server_start",
@@ -205,7 +210,11 @@ impl Hub {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let notices = self.notices.due(self.settings.limits.notice);
-            let trade = Self::trade_due(&self.market);
+            let trade = match self.disk.is_full() {
+                // What is due there waits for room.
+                true => Some(Instant::now() + LOOK),
+                false => Self::trade_due(&self.market),
+            };
             let due = [self.timers.next(), notices, trade];
             let due = due.into_iter().flatten().min();
             let next = match due {
@@ -234,6 +243,7 @@ impl Hub {
 
     /// Carries out a batch: all of it is durable before anybody hears of it, or none of it happened.
     fn batch(&mut self, commands: impl Iterator<Item = Command>) -> anyhow::Result<()> {
+        self.look_at_disk();
         self.store.begin().context("no batch can be begun")?;
         self.trade_goes_on();
         for command in commands {
@@ -251,8 +261,10 @@ impl Hub {
                 self.deliver();
             }
             Err(error) => {
-                tracing::error!(%error, "storage failed; everybody is disconnected");
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(%error, cause, "storage failed; everybody is disconnected");
                 self.counts.failed_batches += 1;
+                self.write_failed(&error);
                 self.start_over().context("storage can't be read")?;
             }
         }
@@ -272,6 +284,7 @@ impl Hub {
             Command::Ask { question, answer } => {
                 let said = match question {
                     Question::Health => Some(self.health().to_string()),
+                    Question::Ready => self.unready(),
                     Question::Metrics => Some(self.metrics()),
                     Question::Connections { key } => {
                         let connections = self.connections(key.as_deref());

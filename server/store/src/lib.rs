@@ -15,7 +15,7 @@ mod tests;
 
 use std::{cell::Cell, path::Path, time::Duration};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use self::schema::SCHEMA;
 pub use self::{
@@ -47,14 +47,32 @@ pub enum StoreError {
     Exists(String),
     /// An earlier write of the same batch failed.
     #[error("an earlier write of the same batch failed")]
-    Batch,
+    Batch {
+        /// Whether for want of room.
+        full: bool,
+    },
+}
+
+impl StoreError {
+    /// Whether the disk is to blame: it is full, or it takes no writes for another reason.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
+            ),
+            Self::Batch { full } => *full,
+            Self::Newer(_) | Self::Damaged(_) | Self::Exists(_) => false,
+        }
+    }
 }
 
 /// The database. One per file and process; calls block for as long as the disk takes.
 pub struct Store {
     db: Connection,
-    /// Whether a write of the batch that is under way failed.
-    failed: Cell<bool>,
+    /// Whether a write of the batch that is under way failed, and for want of room.
+    failed: Cell<Option<bool>>,
 }
 
 impl Store {
@@ -71,7 +89,7 @@ impl Store {
         if version < SCHEMA {
             db.execute_batch(&schema::upgrade(version))?;
         }
-        let failed = Cell::new(false);
+        let failed = Cell::new(None);
         Ok(Self { db, failed })
     }
 
@@ -83,15 +101,15 @@ impl Store {
 
     /// Begins a batch.
     pub fn begin(&self) -> Result<(), StoreError> {
-        self.failed.set(false);
+        self.failed.set(None);
         Ok(self.db.execute_batch("BEGIN")?)
     }
 
     /// Makes the batch durable. After an error, also of a single write, nothing of it is stored.
     pub fn commit(&self) -> Result<(), StoreError> {
         let done = match self.failed.take() {
-            true => Err(StoreError::Batch),
-            false => self.db.execute_batch("COMMIT").map_err(StoreError::from),
+            Some(full) => Err(StoreError::Batch { full }),
+            None => self.db.execute_batch("COMMIT").map_err(StoreError::from),
         };
         // SQLite ends a transaction by itself after some errors, and after others it does not.
         if done.is_err() && !self.db.is_autocommit() {
@@ -106,8 +124,9 @@ impl Store {
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(params));
         written.map_err(|error| {
-            self.failed.set(true);
-            error.into()
+            let error = StoreError::from(error);
+            self.failed.set(Some(error.is_full()));
+            error
         })
     }
 }
