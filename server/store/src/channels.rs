@@ -23,9 +23,7 @@ impl Store {
     /// All channels, in the order in which they were made.
     pub fn channels(&self) -> Result<Vec<Channel>, StoreError> {
         let mut query = self.db.prepare(
-            "SELECT name, epoch, verified_only, invite_only,
-                 MAX(forgotten, (SELECT COALESCE(MAX(offset), 0) FROM message WHERE channel = name))
-             FROM channel ORDER BY rowid",
+            "SELECT name, epoch, verified_only, invite_only FROM channel ORDER BY rowid",
         )?;
         let rows = query.query_map([], |row| {
             Ok(Channel {
@@ -33,10 +31,14 @@ impl Store {
                 epoch: row.get(1)?,
                 verified_only: row.get(2)?,
                 invite_only: row.get(3)?,
-                last: row.get::<_, i64>(4)?.unsigned_abs(),
+                last: 0,
             })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut channels = rows.collect::<Result<Vec<_>, _>>()?;
+        for channel in &mut channels {
+            channel.last = self.last_offset(&channel.name)?;
+        }
+        Ok(channels)
     }
 
     /// Makes a channel; one that exists stays as it is.

@@ -22,6 +22,13 @@ const STEPS: &[&str] = &[
     "CREATE TABLE market (kind TEXT NOT NULL, id TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;",
     "CREATE TABLE sent (agent TEXT NOT NULL, client_id TEXT NOT NULL, target TEXT NOT NULL, offset INTEGER NOT NULL,
          msg_id TEXT NOT NULL, UNIQUE (agent, client_id));",
+    // A chunk has one line for each message: when it was said, a blank, and what is sent to readers.
+    "CREATE TABLE chunk (channel TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, at INTEGER NOT NULL,
+         lines TEXT NOT NULL);
+     INSERT INTO chunk SELECT channel, offset, offset, at, at || ' ' || json FROM message;
+     CREATE UNIQUE INDEX chunk_place ON chunk (channel, last);
+     DROP TABLE message;
+     CREATE TABLE journal (seq INTEGER PRIMARY KEY, lines TEXT NOT NULL);",
 ];
 
 /// What brings a file of an older schema to the current one; 0 is a new file.
