@@ -145,7 +145,7 @@ pub fn start(
 impl Hub {
     fn new(store: Store, settings: Settings, redactor: Redactor) -> anyhow::Result<Self> {
         let (rooms, names) = rooms::load(&store)?;
-        let market = Market::restore(settings.market.clone(), store.market()?);
+        let market = market::restore(&settings, &store)?;
         let seen = store.seen_count()?;
         let audit = match &settings.audit {
             Some(path) => Audit::open(path)
@@ -327,7 +327,7 @@ impl Hub {
         }
         (self.rooms, self.names) = rooms::load(&self.store)?;
         self.seen = self.store.seen_count()?;
-        self.market = Market::restore(self.settings.market.clone(), self.store.market()?);
+        self.market = market::restore(&self.settings, &self.store)?;
         Ok(())
     }
 }

@@ -30,6 +30,15 @@ const IDLE: usize = 32;
 #[derive(Debug)]
 pub struct Full;
 
+/// What became of what was put in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// All of it is with the operating system.
+    Sent,
+    /// Some of it waits for the session.
+    Queued,
+}
+
 struct State {
     frames: VecDeque<Out>,
     /// Weight of the frames.
@@ -64,14 +73,14 @@ impl State {
         bound: usize,
     ) -> Result<(), Full> {
         for out in outs {
-            let size = out.size();
-            if written == 0 {
-                self.push(out.clone(), bound)?;
-            } else if written < size {
-                let rest = out.frame().map(|frame| frame.bytes().slice(written..));
-                self.push(Out::Raw(rest.unwrap_or_default()), bound)?;
+            match out.bytes() {
+                Some(bytes) if written >= bytes.len() => written -= bytes.len(),
+                Some(bytes) if written > 0 => {
+                    self.push(Out::Raw(bytes.slice(written..)), bound)?;
+                    written = 0;
+                }
+                _ => self.push(out.clone(), bound)?,
             }
-            written = written.saturating_sub(size);
         }
         Ok(())
     }
@@ -101,14 +110,14 @@ impl Mailbox {
         &self,
         outs: impl Iterator<Item = &'a Out> + Clone,
         joined: &mut Joined,
-    ) -> Result<(), Full> {
+    ) -> Result<Put, Full> {
         let mut state = self.lock();
         if !state.open {
-            return Ok(());
+            return Ok(Put::Queued);
         }
         let written = match joined.join(outs.clone()) {
             Some(bytes) => match state.write(bytes) {
-                written if written == bytes.len() => return Ok(()),
+                written if written == bytes.len() => return Ok(Put::Sent),
                 written => written,
             },
             None => 0,
@@ -119,7 +128,7 @@ impl Mailbox {
         if let Some(waker) = waker {
             waker.wake();
         }
-        put
+        put.map(|()| Put::Queued)
     }
 
     fn end(&self) {
@@ -177,11 +186,12 @@ pub fn outbox(bound: usize, socket: Option<Arc<TcpStream>>) -> (Outbox, Queue, C
 
 impl Outbox {
     /// Sends these, or puts them in. A session that has ended takes nothing more, and that is no error.
+    /// Once they are sent, nobody reports [`Out::More`] any more.
     pub fn put<'a>(
         &self,
         outs: impl Iterator<Item = &'a Out> + Clone,
         joined: &mut Joined,
-    ) -> Result<(), Full> {
+    ) -> Result<Put, Full> {
         self.mailbox.put(outs, joined)
     }
 

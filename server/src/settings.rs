@@ -293,6 +293,10 @@ fn captcha(r: &Reader) -> Result<Option<Captcha>, SettingsError> {
 fn market(r: &Reader) -> Result<agentchat_market::Limits, SettingsError> {
     let ms = |flag| r.number(flag, 0, i64::MAX / 1_000_000);
     Ok(agentchat_market::Limits {
+        skew: match ms("clock-skew-ms")? {
+            0 => i64::MAX,
+            skew => skew,
+        },
         min_proposal_age: ms("min-proposal-age-ms")?,
         reveal: ms("dispute-reveal-ms")?,
         response: ms("dispute-response-ms")?,

@@ -50,20 +50,21 @@ impl Encoded {
         }
     }
 
+    /// Adds a frame whose text has these parts.
+    pub fn add(frames: &mut Vec<u8>, parts: &[&[u8]]) {
+        let (head, start) = head(parts.iter().map(|part| part.len()).sum());
+        frames.extend_from_slice(&head[start..]);
+        parts.iter().for_each(|part| frames.extend_from_slice(part));
+    }
+
     /// The whole frame.
     pub fn bytes(&self) -> &Bytes {
         &self.frame
     }
 
-    /// Whether both are the same frame, not only equal ones.
-    pub fn is(&self, other: &Self) -> bool {
-        std::ptr::eq(&raw const self.frame[..], &raw const other.frame[..])
-    }
-
-    /// The text in it.
-    #[cfg(test)]
-    pub fn payload(&self) -> &str {
-        std::str::from_utf8(&self.frame[self.head..]).unwrap()
+    /// The text in it, which shares its memory.
+    pub fn payload(&self) -> Bytes {
+        self.frame.slice(self.head..)
     }
 
     /// The text in it, in bytes.
@@ -112,6 +113,6 @@ mod tests {
             assert_eq!(socket.read().unwrap(), Message::text(text));
         }
         let frame = Encoded::json(&serde_json::json!({"type": "PONG"}));
-        assert_eq!(frame.payload(), r#"{"type":"PONG"}"#);
+        assert_eq!(frame.payload(), r#"{"type":"PONG"}"#.as_bytes());
     }
 }

@@ -30,6 +30,8 @@ pub struct Limits {
     pub open_per_agent: usize,
     /// Proposals of all agents; the oldest that are over make place.
     pub proposals: usize,
+    /// Between the time in a signature of version 2 and now.
+    pub skew: i64,
     /// From a proposal to its completion, at least; 0 switches this off.
     pub min_proposal_age: i64,
     /// How long a proposal without an end stands, from its last change.
@@ -77,6 +79,7 @@ impl Default for Limits {
             results: 200,
             open_per_agent: 100,
             proposals: 20_000,
+            skew: DAY,
             min_proposal_age: MINUTE,
             idle_proposal: 90 * DAY,
             kept: DAY,

@@ -29,6 +29,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Market {
     pub(crate) state: State,
+    /// What signatures of version 2 are bound to.
+    pub(crate) server: String,
 }
 
 /// Proposals in figures.
@@ -56,13 +58,27 @@ impl Market {
         for record in records {
             state.load(record);
         }
-        Self { state }
+        let server = String::new();
+        Self { state, server }
+    }
+
+    /// The same, on the server with this id: signatures of version 2 are for it alone.
+    #[must_use]
+    pub fn on(mut self, server: String) -> Self {
+        self.server = server;
+        self
     }
 
     /// All records: what [`Market::restore`] needs.
     #[must_use]
     pub fn records(&self) -> Vec<Record> {
         self.state.records()
+    }
+
+    /// The id of the server.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     /// The bounds that hold.

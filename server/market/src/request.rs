@@ -6,12 +6,14 @@
 mod court;
 mod deal;
 mod fields;
+mod sig;
 mod skills;
 
 use agentchat_protocol::json::{self, Object};
 
 pub use court::{Decline, Intent, Judge, Reveal, Testimony, Vote};
 pub use deal::{Accept, Close, Contest, Propose};
+pub use sig::Sig;
 pub use skills::{Query, Register};
 
 use self::fields::Fields;

@@ -1,5 +1,7 @@
 //! The texts that agents sign in the marketplace. What is not given leaves its place empty; `|` is not escaped.
 
+pub mod version_2;
+
 use crate::{hash::sha256_hex, json::number};
 
 /// What a proposal's signature covers.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use agentchat_market::{Actor, Effect, Host, Market, NoRandom, Present, Request, TYPES};
+use agentchat_store::{Store, StoreError};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::json;
 use tokio::time::{Duration, Instant};
@@ -12,12 +13,19 @@ use crate::{
     frame::{Refusal, make, now_ms},
     outbox::Out,
     redact::Redactor,
+    settings::Settings,
     wire::Encoded,
 };
 
 /// Whether a message is of the marketplace.
 pub fn knows(type_: &str) -> bool {
     TYPES.contains(&type_)
+}
+
+/// The marketplace as storage has it.
+pub fn restore(settings: &Settings, store: &Store) -> Result<Market, StoreError> {
+    let market = Market::restore(settings.market.clone(), store.market()?);
+    Ok(market.on(store.server_id()?))
 }
 
 /// The hub, as the marketplace sees it.

@@ -41,6 +41,7 @@ impl Hub {
         let position =
             |room: &usize| (self.rooms[*room].channel.name.clone(), self.position(*room));
         fields["channels"] = rooms.iter().map(position).collect::<Map<_, _>>().into();
+        fields["signatures"] = json!({"version": 2, "server": self.market.server()});
         let notice = Notice {
             id,
             at: agent.at(),

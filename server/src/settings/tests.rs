@@ -1,3 +1,5 @@
+mod every;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::{table::SETTINGS, *};

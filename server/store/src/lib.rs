@@ -90,6 +90,12 @@ impl Store {
         Ok(store)
     }
 
+    /// The server's id: made with the file, and never another.
+    pub fn server_id(&self) -> Result<String, StoreError> {
+        let sql = "SELECT id FROM server";
+        Ok(self.db.query_row(sql, [], |row| row.get(0))?)
+    }
+
     /// Begins a batch.
     pub fn begin(&self) -> Result<(), StoreError> {
         self.failed.set(false);

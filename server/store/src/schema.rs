@@ -22,6 +22,9 @@ const STEPS: &[&str] = &[
     "CREATE TABLE market (kind TEXT NOT NULL, id TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;",
     "CREATE TABLE sent (agent TEXT NOT NULL, client_id TEXT NOT NULL, target TEXT NOT NULL, offset INTEGER NOT NULL,
          msg_id TEXT NOT NULL, UNIQUE (agent, client_id));",
+    // What this server is called where a name is not enough.
+    "CREATE TABLE server (id TEXT NOT NULL);
+     INSERT INTO server VALUES (lower(hex(randomblob(16))));",
     // A chunk has one line for each message: when it was said, a blank, and what is sent to readers.
     "CREATE TABLE chunk (channel TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, at INTEGER NOT NULL,
          lines TEXT NOT NULL);

@@ -109,12 +109,16 @@ fn a_file_of_the_first_schema_is_brought_up_to_date() {
         INSERT INTO message VALUES ('#a', 1, 'm1'), ('#a', 2, '{\"ts\": 77}');
         PRAGMA user_version = 1;";
     Connection::open(&path).unwrap().execute_batch(old).unwrap();
+    let mut ids = None;
     for _ in 0..2 {
         let store = Store::open(&path).unwrap();
         assert_eq!(texts(&store, 0), ["m1", "{\"ts\": 77}"]);
         assert_eq!(store.older("#a", 77).unwrap(), Some(1));
         let allowed = store.allowed().unwrap();
         assert_eq!((&*allowed[0].note, allowed[0].approved_at), ("note", 0));
+        let id = store.server_id().unwrap();
+        assert_eq!(ids.get_or_insert(id.clone()), &id);
+        assert_eq!(id.len(), 32);
     }
 }
 

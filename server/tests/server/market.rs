@@ -254,3 +254,57 @@ async fn a_request_that_is_wrong_is_refused_with_the_protocols_code() {
     raw.tell(search).await;
     assert_eq!(raw.hear("SEARCH_RESULTS").await["total"], 0);
 }
+
+#[tokio::test]
+async fn a_signature_may_be_for_one_server_alone_also_after_a_kill() {
+    let mut server = server(&[]);
+    let sam = Agent::new(&server).await;
+    let mut ids = vec![];
+    for _ in 0..2 {
+        let mut ada = server.raw().await;
+        let key = Identity::generate().unwrap();
+        let welcome = ada.enter("ada", &key).await;
+        assert_eq!(welcome["signatures"]["version"], 2);
+        let id = text(&welcome["signatures"], "server");
+        let me = format!("@{}", key.agent_id());
+        for (server, good) in [("another", false), (id.as_str(), true)] {
+            let at = crate::raw::now();
+            let list = json!([
+                "AGENTCHAT_V2",
+                server,
+                "PROPOSAL",
+                me,
+                at,
+                sam.id,
+                "t",
+                null,
+                null,
+                null,
+                "at once",
+                null,
+                null,
+                null
+            ]);
+            let sig = format!("v2.{at}.{}", key.sign(&list.to_string()));
+            let frame = json!({"type": "PROPOSAL", "to": sam.id, "task": "t", "terms": "at once",
+                "sig": sig});
+            match good {
+                true => {
+                    // Nobody is there after the kill.
+                    ada.tell(frame).await;
+                    let told = ada.hear_until(|f| f["type"] == "PROPOSAL" || f["type"] == "ERROR");
+                    let told = told.await;
+                    let last = told.last().unwrap();
+                    assert!(
+                        last["sig"] == sig || last["code"] == "AGENT_NOT_FOUND",
+                        "{last}"
+                    );
+                }
+                false => assert_eq!(ada.refused(frame).await, "VERIFICATION_FAILED"),
+            }
+        }
+        ids.push(id);
+        server.kill_and_restart();
+    }
+    assert_eq!(ids[0], ids[1]);
+}

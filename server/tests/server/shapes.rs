@@ -35,7 +35,7 @@ async fn of_the_handshake() {
         .tell(json!({"type": "IDENTIFY", "name": "sam"}))
         .await;
     let greeting = "agent_id name server lurk lurk_reason motd disclaimer";
-    let ours = "channels";
+    let ours = "channels signatures";
     hears(&mut visitor, "WELCOME", &format!("{greeting} {ours}")).await;
     let mut ada = server.raw().await;
     let key = identity.public_key_pem();

@@ -20,7 +20,7 @@ impl Market {
 
     pub(crate) fn judge(&mut self, now: i64, actor: &Actor, judge: &Judge) -> Result<(), Refusal> {
         let mut dispute = self.dispute(&judge.dispute_id)?.clone();
-        gate::signed(actor, &signing::arbiter_accept(&dispute.id), &judge.sig)?;
+        self.signed(now, actor, &signing::arbiter_accept(&dispute.id), &judge.sig)?;
         let awaited = is_awaited(&dispute, now);
         let slot = dispute.slot_mut(&actor.id);
         let slot = slot.filter(|slot| awaited && slot.seat == Seat::Pending);
@@ -49,7 +49,7 @@ impl Market {
         gate::key(actor)?;
         if let Some(sig) = &decline.sig {
             let text = signing::arbiter_decline(&dispute.id, decline.reason.as_deref());
-            gate::signed(actor, &text, sig)?;
+            self.signed(now, actor, &text, sig)?;
         }
         let awaited = is_awaited(&dispute, now);
         let slot = dispute.slot_mut(&actor.id);

@@ -8,7 +8,7 @@ use agentchat_protocol::{
 use crate::{
     frame::Frame,
     host::{Actor, Host},
-    market::{Market, gate},
+    market::Market,
     record::{Dispute, Evidence, Phase, Record, Seat},
     refusal::{Code, Refusal},
     request::Testimony,
@@ -27,7 +27,7 @@ impl Market {
             return Err(Code::DisputeNotParty.because("only its two parties can give evidence"));
         }
         let text = signing::evidence(&dispute.id, &testimony.signed);
-        gate::signed(actor, &text, &testimony.sig)?;
+        self.signed(now, actor, &text, &testimony.sig)?;
         let statement = host.redact(&testimony.statement);
         self.may_testify(now, &mut dispute, actor, &testimony, &statement)?;
         let count = testimony.items.len();
@@ -35,7 +35,7 @@ impl Market {
         *given(&mut dispute, &actor.id) = Some(Evidence {
             items,
             statement,
-            sig: testimony.sig,
+            sig: testimony.sig.text,
         });
         self.state.put(Record::Dispute(Box::new(dispute.clone())));
         let frame = Frame::new("EVIDENCE_RECEIVED", now)

@@ -6,7 +6,7 @@ use super::panel::{PANEL, draw};
 use crate::{
     frame::{Frame, note},
     host::{Actor, Host},
-    market::{Market, gate, ids},
+    market::{Market, ids},
     record::{Dispute, Phase, Record, Seat, Slot, Status},
     refusal::{Code, Refusal},
     request::{Intent, Reveal},
@@ -21,7 +21,7 @@ impl Market {
         host: &mut impl Host,
     ) -> Result<(), Refusal> {
         let text = signing::dispute_intent(&intent.proposal_id, &intent.reason, &intent.commitment);
-        gate::signed(actor, &text, &intent.sig)?;
+        self.signed(now, actor, &text, &intent.sig)?;
         let Some(proposal) = self.state.proposals.get(&intent.proposal_id) else {
             return Err(Code::ProposalNotFound.because("there is no such proposal"));
         };
@@ -88,7 +88,7 @@ impl Market {
             return Err(Code::DisputeNotParty.because("only who filed the dispute can reveal"));
         }
         let text = signing::dispute_reveal(&reveal.proposal_id, &reveal.nonce);
-        gate::signed(actor, &text, &reveal.sig)?;
+        self.signed(now, actor, &text, &reveal.sig)?;
         let awaited = dispute.phase == Phase::RevealPending && now < dispute.until;
         if !awaited || sha256_hex(&reveal.nonce) != dispute.commitment {
             let text = "this is not what was committed to, or nothing is to be revealed";

@@ -4,7 +4,7 @@ use agentchat_protocol::{json::utf16_len, signing};
 
 use crate::{
     host::Actor,
-    market::{Market, gate},
+    market::Market,
     record::{Phase, Record, Seat},
     refusal::{Code, Refusal},
     request::Vote,
@@ -14,7 +14,7 @@ impl Market {
     pub(crate) fn vote(&mut self, now: i64, actor: &Actor, vote: Vote) -> Result<(), Refusal> {
         let mut dispute = self.dispute(&vote.dispute_id)?.clone();
         let text = signing::arbiter_vote(&dispute.id, vote.verdict.as_str());
-        gate::signed(actor, &text, &vote.sig)?;
+        self.signed(now, actor, &text, &vote.sig)?;
         let refuse = |text: &str| Err(Code::DisputeNotArbiter.because(text));
         if dispute.phase != Phase::Deliberation || now >= dispute.until {
             return refuse("votes are not taken now");

@@ -2,7 +2,7 @@
 
 use agentchat_protocol::{json::Object, signing};
 
-use super::{Market, deals::answered, gate};
+use super::{Market, deals::answered};
 use crate::{
     hook,
     host::Actor,
@@ -19,7 +19,7 @@ impl Market {
         close: Close,
     ) -> Result<(), Refusal> {
         let text = signing::complete(&close.proposal_id, close.with.as_deref());
-        gate::dealing(actor, &text, &close.sig)?;
+        self.dealing(now, actor, &text, &close.sig)?;
         let least = self.state.limits.min_proposal_age;
         let known = self.state.proposals.get(&close.proposal_id);
         if known.is_some_and(|p| now - p.created_at < least) {
@@ -41,7 +41,7 @@ impl Market {
             .with("completed_by", &actor.id)
             .with("completed_at", now)
             .with("proof", close.with)
-            .with("sig", close.sig)
+            .with("sig", close.sig.text)
             .with("elo_stakes", shown_stakes(escrow.as_ref()))
             .with("rating_changes", changes);
         self.tell_both(&proposal, proposal.other(&actor.id), &frame.json());

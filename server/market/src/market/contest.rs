@@ -2,7 +2,7 @@
 
 use agentchat_protocol::signing;
 
-use super::{Market, completion::shown_stakes, deals::answered, gate};
+use super::{Market, completion::shown_stakes, deals::answered};
 use crate::{
     hook,
     host::Actor,
@@ -19,7 +19,7 @@ impl Market {
         contest: Contest,
     ) -> Result<(), Refusal> {
         let text = signing::dispute(&contest.proposal_id, &contest.reason);
-        gate::dealing(actor, &text, &contest.sig)?;
+        self.dealing(now, actor, &text, &contest.sig)?;
         let mut proposal = self.accepted(actor, &contest.proposal_id)?;
         proposal.status = Status::Disputed;
         proposal.updated_at = now;
@@ -35,7 +35,7 @@ impl Market {
             .with("disputed_by", &actor.id)
             .with("disputed_at", now)
             .with("reason", contest.reason)
-            .with("sig", contest.sig)
+            .with("sig", contest.sig.text)
             .with("elo_stakes", shown_stakes(escrow.as_ref()))
             .with("rating_changes", changes);
         self.tell_both(&proposal, proposal.other(&actor.id), &frame.json());

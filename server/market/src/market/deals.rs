@@ -2,7 +2,7 @@
 
 use agentchat_protocol::signing;
 
-use super::{Market, gate, ids};
+use super::{Market, ids};
 use crate::{
     frame::Frame,
     host::{Actor, Host},
@@ -19,7 +19,7 @@ impl Market {
         propose: Propose,
         host: &mut impl Host,
     ) -> Result<(), Refusal> {
-        gate::dealing(actor, &propose.signed(), &propose.sig)?;
+        self.dealing(now, actor, &propose.signed(), &propose.sig)?;
         if propose.to == actor.id {
             return Err(Code::InvalidProposal.because("a proposal to oneself is none"));
         }
@@ -42,7 +42,7 @@ impl Market {
             status: Status::Pending,
             created_at: now,
             updated_at: now,
-            sig: propose.sig,
+            sig: propose.sig.text,
             elo_stake: propose.elo_stake,
             acceptor_stake: 0,
             ended_by: None,
@@ -91,7 +91,7 @@ impl Market {
     ) -> Result<(), Refusal> {
         let payment_code = accept.payment_code.as_deref();
         let text = signing::accept(&accept.proposal_id, payment_code, accept.elo_stake);
-        gate::dealing(actor, &text, &accept.sig)?;
+        self.dealing(now, actor, &text, &accept.sig)?;
         let Some(proposal) = self.state.proposals.get(&accept.proposal_id) else {
             return Err(Code::ProposalNotFound.because("there is no such proposal"));
         };
@@ -106,7 +106,7 @@ impl Market {
         self.open_escrow(now, &proposal);
         let frame = answered("ACCEPT", &proposal, now)
             .with("payment_code", accept.payment_code)
-            .with("sig", accept.sig)
+            .with("sig", accept.sig.text)
             .with("proposer_stake", proposal.elo_stake)
             .with("acceptor_stake", stake);
         self.tell_both(&proposal, &proposal.from, &frame.json());
@@ -116,14 +116,14 @@ impl Market {
 
     pub(super) fn reject(&mut self, now: i64, actor: &Actor, close: Close) -> Result<(), Refusal> {
         let text = signing::reject(&close.proposal_id, close.with.as_deref());
-        gate::dealing(actor, &text, &close.sig)?;
+        self.dealing(now, actor, &text, &close.sig)?;
         let mut proposal = self.pending(now, actor, &close.proposal_id)?;
         proposal.status = Status::Rejected;
         proposal.updated_at = now;
         self.state.put(Record::Proposal(Box::new(proposal.clone())));
         let frame = answered("REJECT", &proposal, now)
             .with("reason", close.with)
-            .with("sig", close.sig);
+            .with("sig", close.sig.text);
         self.tell_both(&proposal, &proposal.from, &frame.json());
         Ok(())
     }

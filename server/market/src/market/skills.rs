@@ -7,7 +7,7 @@ use agentchat_protocol::{
     signing,
 };
 
-use super::{Market, gate};
+use super::Market;
 use crate::{
     frame::Frame,
     host::Actor,
@@ -24,7 +24,7 @@ impl Market {
         register: Register,
     ) -> Result<(), Refusal> {
         let text = signing::register_skills(&register.signed);
-        gate::dealing(actor, &text, &register.sig)?;
+        self.dealing(now, actor, &text, &register.sig)?;
         let count = register.skills.len();
         self.keep_registration(actor, now, register);
         let frame = Frame::new("SKILLS_REGISTERED", now)
@@ -56,7 +56,7 @@ impl Market {
             agent: actor.id.clone(),
             skills: register.skills,
             registered_at: now,
-            sig: register.sig,
+            sig: register.sig.text,
         }));
     }
 

@@ -2,24 +2,27 @@
 
 use agentchat_protocol::{json::Object, json::Value};
 
-use super::fields::{Fields, invalid};
+use super::{
+    fields::{Fields, invalid},
+    sig::Sig,
+};
 use crate::{record::Side, refusal::Refusal};
 
 /// DISPUTE_INTENT.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Intent {
     pub(crate) proposal_id: String,
     pub(crate) reason: String,
     pub(crate) commitment: String,
-    pub(crate) sig: String,
+    pub(crate) sig: Sig,
 }
 
 /// DISPUTE_REVEAL.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Reveal {
     pub(crate) proposal_id: String,
     pub(crate) nonce: String,
-    pub(crate) sig: String,
+    pub(crate) sig: Sig,
 }
 
 /// EVIDENCE.
@@ -31,32 +34,32 @@ pub struct Testimony {
     /// The items in JavaScript's form: what the signature covers.
     pub(crate) signed: String,
     pub(crate) statement: String,
-    pub(crate) sig: String,
+    pub(crate) sig: Sig,
 }
 
 /// ARBITER_ACCEPT.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Judge {
     pub(crate) dispute_id: String,
-    pub(crate) sig: String,
+    pub(crate) sig: Sig,
 }
 
 /// ARBITER_DECLINE.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Decline {
     pub(crate) dispute_id: String,
     pub(crate) reason: Option<String>,
     /// Checked when it is given.
-    pub(crate) sig: Option<String>,
+    pub(crate) sig: Option<Sig>,
 }
 
 /// ARBITER_VOTE.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Vote {
     pub(crate) dispute_id: String,
     pub(crate) verdict: Side,
     pub(crate) reasoning: String,
-    pub(crate) sig: String,
+    pub(crate) sig: Sig,
 }
 
 impl Fields<'_> {

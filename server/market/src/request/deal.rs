@@ -2,7 +2,10 @@
 
 use agentchat_protocol::signing::{self, ProposalTerms};
 
-use super::fields::{Fields, invalid};
+use super::{
+    fields::{Fields, invalid},
+    sig::Sig,
+};
 use crate::refusal::Refusal;
 
 /// The last moment that JavaScript's dates know, in Unix milliseconds.
@@ -21,7 +24,7 @@ pub struct Propose {
     /// Seconds from now.
     pub(crate) expires: Option<f64>,
     pub(crate) elo_stake: Option<i64>,
-    pub(crate) sig: String,
+    pub(crate) sig: Sig,
 }
 
 impl Propose {
@@ -40,28 +43,28 @@ impl Propose {
 }
 
 /// ACCEPT.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Accept {
     pub(crate) proposal_id: String,
     pub(crate) payment_code: Option<String>,
     pub(crate) elo_stake: Option<i64>,
-    pub(crate) sig: String,
+    pub(crate) sig: Sig,
 }
 
 /// REJECT, with a reason, or COMPLETE, with a proof.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Close {
     pub(crate) proposal_id: String,
     pub(crate) with: Option<String>,
-    pub(crate) sig: String,
+    pub(crate) sig: Sig,
 }
 
 /// DISPUTE.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Contest {
     pub(crate) proposal_id: String,
     pub(crate) reason: String,
-    pub(crate) sig: String,
+    pub(crate) sig: Sig,
 }
 
 impl Fields<'_> {

@@ -2,6 +2,7 @@
 
 use agentchat_protocol::json::{Object, Value, utf16_len};
 
+use super::sig::Sig;
 use crate::{
     limits::Limits,
     refusal::{Code, Refusal},
@@ -97,10 +98,10 @@ impl<'a> Fields<'a> {
     }
 
     /// The signature, which must be there; what can't be one verifies as none.
-    pub fn sig(&self) -> Result<String, Refusal> {
+    pub fn sig(&self) -> Result<Sig, Refusal> {
         let sig = self.object.get("sig").filter(|v| v.is_truthy());
         let sig = sig.ok_or_else(|| invalid("sig is missing: this must be signed"))?;
-        Ok(sig.as_str().unwrap_or_default().to_owned())
+        Ok(Sig::new(sig.as_str().unwrap_or_default(), self.object))
     }
 }
 

@@ -2,7 +2,10 @@
 
 use agentchat_protocol::json::{Object, Value};
 
-use super::fields::{Fields, invalid};
+use super::{
+    fields::{Fields, invalid},
+    sig::Sig,
+};
 use crate::refusal::Refusal;
 
 /// REGISTER_SKILLS.
@@ -11,7 +14,7 @@ pub struct Register {
     pub(crate) skills: Vec<Object>,
     /// The list as it came, in JavaScript's form: what the signature covers.
     pub(crate) signed: String,
-    pub(crate) sig: String,
+    pub(crate) sig: Sig,
 }
 
 /// SEARCH_SKILLS.

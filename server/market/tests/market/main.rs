@@ -6,6 +6,7 @@ mod deals;
 mod disputes;
 mod noise;
 mod random;
+mod signatures;
 mod skills;
 mod stakes;
 mod world;
