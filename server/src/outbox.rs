@@ -54,15 +54,10 @@ struct State {
 }
 
 impl State {
-    /// Writes as much as the socket takes at once: how many bytes.
-    fn write(&self, bytes: &[u8]) -> usize {
-        match &self.socket {
-            Some(socket) if self.frames.is_empty() && !self.writing => {
-                // What is wrong with the socket, if it is broken, the session finds out and says.
-                socket.try_write(bytes).unwrap_or(0)
-            }
-            _ => 0,
-        }
+    /// The socket, if nothing is to go before what goes there now.
+    fn free(&self) -> Option<&TcpStream> {
+        let free = self.frames.is_empty() && !self.writing;
+        self.socket.as_deref().filter(|_| free)
     }
 
     /// Puts in what was not written of these.
@@ -115,13 +110,16 @@ impl Mailbox {
         if !state.open {
             return Ok(Put::Queued);
         }
-        let written = match joined.join(outs.clone()) {
-            Some(bytes) => match state.write(bytes) {
-                written if written == bytes.len() => return Ok(Put::Sent),
-                written => written,
-            },
-            None => 0,
-        };
+        let mut written = 0;
+        if let Some(socket) = state.free()
+            && let Some(bytes) = joined.join(outs.clone())
+        {
+            // What is wrong with the socket, if it is broken, the session finds out and says.
+            written = socket.try_write(bytes).unwrap_or(0);
+            if written == bytes.len() {
+                return Ok(Put::Sent);
+            }
+        }
         let put = state.push_rest(outs, written, self.bound);
         let waker = state.waker.take();
         drop(state);

@@ -122,7 +122,8 @@ impl Hub {
     /// The next batch; none when it is there no more.
     fn history(&mut self, replay: &Replay) -> Result<Option<Recent>, StoreError> {
         let room = &mut self.rooms[replay.room];
-        let same = |recent: &&Recent| recent.range.0 == replay.sent && recent.history == replay.history;
+        let same =
+            |recent: &&Recent| recent.range.0 == replay.sent && recent.history == replay.history;
         if let Some(recent) = room.recent.as_ref().filter(same) {
             return Ok(Some(recent.clone()));
         }

@@ -1,9 +1,10 @@
 //! The hub without sockets.
 
-use std::sync::Arc;
+use std::{io::Cursor, sync::Arc};
 
 use agentchat_protocol::{Identity, auth_text};
 use tokio::sync::Semaphore;
+use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocket};
 
 mod bounds;
 mod smoke;
@@ -113,15 +114,23 @@ fn taken(queue: &mut Queue) -> Vec<Out> {
     taken
 }
 
-/// What was said so far.
+/// What was said so far, as a client reads it.
 fn said(queue: &mut Queue) -> Vec<Value> {
-    let said = |out| match out {
-        Out::Text(frame) | Out::Replay(frame) => {
-            Some(serde_json::from_str(frame.payload()).unwrap())
+    let taken = taken(queue);
+    let wire: Vec<u8> = taken
+        .iter()
+        .filter_map(Out::bytes)
+        .flatten()
+        .copied()
+        .collect();
+    let mut socket = WebSocket::from_raw_socket(Cursor::new(wire), Role::Client, None);
+    let mut said = vec![];
+    while let Ok(frame) = socket.read() {
+        if let Message::Text(text) = frame {
+            said.push(serde_json::from_str(&text).unwrap());
         }
-        _ => None,
-    };
-    taken(queue).into_iter().filter_map(said).collect()
+    }
+    said
 }
 
 /// How the connection was closed.

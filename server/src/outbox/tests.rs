@@ -80,8 +80,7 @@ fn frame(number: usize) -> Out {
 
 fn expected(range: std::ops::Range<usize>) -> Vec<u8> {
     let outs = range.map(frame);
-    outs.flat_map(|out| out.bytes().unwrap().to_vec())
-        .collect()
+    outs.flat_map(|out| out.bytes().unwrap().to_vec()).collect()
 }
 
 #[tokio::test]

@@ -22,13 +22,13 @@ use std::{
 
 use rusqlite::Connection;
 
-use self::{schema::SCHEMA, tail::Tail};
 pub use self::{
     channels::Channel,
     maintenance::{back_up, check},
     people::{Allowed, Ban},
     sent::Sent,
 };
+use self::{schema::SCHEMA, tail::Tail};
 
 /// How long a write waits for another program that has the file, such as one that copies it.
 const BUSY: Duration = Duration::from_secs(1);

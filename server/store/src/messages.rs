@@ -23,11 +23,13 @@ struct Chunk {
 impl Chunk {
     /// The messages: offset, time, JSON.
     fn messages(&self) -> impl Iterator<Item = Result<(u64, i64, &str), StoreError>> {
-        (self.first..).zip(self.lines.lines()).map(|(offset, line)| {
-            let parts = line.split_once(' ');
-            let parts = parts.and_then(|(at, json)| Some((offset, at.parse().ok()?, json)));
-            parts.ok_or_else(|| StoreError::Damaged(format!("message {offset} is {line:?}")))
-        })
+        (self.first..)
+            .zip(self.lines.lines())
+            .map(|(offset, line)| {
+                let parts = line.split_once(' ');
+                let parts = parts.and_then(|(at, json)| Some((offset, at.parse().ok()?, json)));
+                parts.ok_or_else(|| StoreError::Damaged(format!("message {offset} is {line:?}")))
+            })
     }
 }
 
@@ -160,7 +162,8 @@ impl Store {
             Some(first) => Some(first.unsigned_abs().max(forgotten + 1)),
             None => {
                 let tail = self.tail.borrow();
-                tail.of(channel).and_then(|lines| Some(lines.front()?.offset))
+                tail.of(channel)
+                    .and_then(|lines| Some(lines.front()?.offset))
             }
         })
     }
@@ -194,7 +197,12 @@ impl Store {
 
     /// Offset of the youngest message that is still there.
     fn last(&self, channel: &str) -> Result<Option<u64>, StoreError> {
-        if let Some(last) = self.tail.borrow().of(channel).and_then(|lines| lines.back()) {
+        if let Some(last) = self
+            .tail
+            .borrow()
+            .of(channel)
+            .and_then(|lines| lines.back())
+        {
             return Ok(Some(last.offset));
         }
         let mut query = self

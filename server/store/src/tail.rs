@@ -48,7 +48,10 @@ impl Tail {
             Some(lines) => lines,
             None => self.channels.entry(channel.to_owned()).or_default(),
         };
-        if lines.back().is_some_and(|last| last.offset + 1 != line.offset) {
+        if lines
+            .back()
+            .is_some_and(|last| last.offset + 1 != line.offset)
+        {
             return Err(place());
         }
         if unwritten {
@@ -63,11 +66,7 @@ impl Tail {
     }
 
     /// Adds what a row of the journal says, but what was forgotten since.
-    pub fn read(
-        &mut self,
-        row: &str,
-        forgotten: impl Fn(&str) -> u64,
-    ) -> Result<(), StoreError> {
+    pub fn read(&mut self, row: &str, forgotten: impl Fn(&str) -> u64) -> Result<(), StoreError> {
         for line in row.lines() {
             let damaged = || StoreError::Damaged(format!("the journal says {line:?}"));
             let mut parts = line.splitn(4, ' ');

@@ -140,7 +140,12 @@ fn what_is_forgotten_is_gone_and_the_order_goes_on_after_it() {
         .unwrap();
     for offset in 1..=10 {
         store
-            .append("#a", offset, 100 + i64::try_from(offset).unwrap(), "m".into())
+            .append(
+                "#a",
+                offset,
+                100 + i64::try_from(offset).unwrap(),
+                "m".into(),
+            )
             .unwrap();
     }
     assert_eq!(store.older("#a", 101).unwrap(), None);
@@ -312,7 +317,10 @@ fn the_journal_is_settled_and_nothing_of_it_is_missed_or_doubled() {
             let kept = if look == 1 { 1000 * at as u64 } else { 0 };
             let found = store.after(channel, 0, 9999, usize::MAX).unwrap();
             let expected = (kept + 1..=5000).map(|offset| (offset, text(channel, offset).into()));
-            assert!(found == expected.collect::<Vec<_>>(), "{channel} at look {look}");
+            assert!(
+                found == expected.collect::<Vec<_>>(),
+                "{channel} at look {look}"
+            );
             let boundary = store.after(channel, 4321, 2, usize::MAX).unwrap();
             assert_eq!((boundary[0].0, boundary[1].0), (4322, 4323));
             assert_eq!(store.older(channel, 4444).unwrap(), Some(4443));

@@ -110,13 +110,13 @@ fn the_age_of_messages() {
         fixture
             .hub
             .store
-            .append("#general", offset, now_ms() - age, "{}")
+            .append("#general", offset, now_ms() - age, "{}".into())
             .unwrap();
         fixture.hub.rooms[0].channel.last = offset;
     }
     fixture.hub.look();
     let kept = fixture.hub.store.after("#general", 0, 9, 999).unwrap();
-    assert_eq!(kept, [(2, "{}".to_owned())]);
+    assert_eq!(kept, [(2, "{}".into())]);
     fixture.batch(&[(1, message("three"))]);
     assert_eq!(said(&mut ada)[0]["offset"], 3);
 }
