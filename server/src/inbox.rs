@@ -114,3 +114,26 @@ impl Inbox {
         self.send(Command::Frame { id, text, share }).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn bytes_of_frames_are_bounded_and_come_free_as_they_are_handled() {
+        let (inbox, mut commands) = inbox(3 * UNIT);
+        let frame = |length: usize| inbox.frame(1, "x".repeat(length).into());
+        // Each counts whole units: two of one, then one more.
+        for length in [UNIT - 1, 0, 5] {
+            frame(length).now_or_never().unwrap().unwrap();
+        }
+        assert!(frame(1).now_or_never().is_none(), "it did not wait");
+        drop(commands.recv().await);
+        frame(1).now_or_never().unwrap().unwrap();
+        assert!(frame(1).now_or_never().is_none());
+        drop(commands);
+        assert!(frame(1).await.is_err() || inbox.send(Command::Stop).await.is_err());
+    }
+}

@@ -308,6 +308,7 @@ fn market(r: &Reader) -> Result<agentchat_market::Limits, SettingsError> {
 
 fn limits(r: &Reader) -> Result<Limits, SettingsError> {
     let most = 1 << 40;
+    let ms = |flag| r.number(flag, 1, LONGEST_MS).map(Duration::from_millis);
     Ok(Limits {
         frames: r.number("frame-limit", 0, 1_000_000)?,
         bytes: r.number("byte-limit", 0, most)?,
@@ -315,9 +316,10 @@ fn limits(r: &Reader) -> Result<Limits, SettingsError> {
         queue_bytes: r.number("queue-bytes", 4096, most)?,
         connections: r.number("max-connections", 1, 1_000_000)?,
         handshakes: r.number("max-handshakes", 1, 1_000_000)?,
-        unidentified: r
-            .number("unidentified-timeout-ms", 1, LONGEST_MS)
-            .map(Duration::from_millis)?,
+        unidentified: ms("unidentified-timeout-ms")?,
+        handshake: ms("handshake-timeout-ms")?,
+        ping: ms("ping-interval-ms")?,
+        write: ms("write-timeout-ms")?,
         connections_per_address: r.number("max-connections-per-ip", 0, 1_000_000)?,
         callback_s: r.number("cb-max-duration-s", 0, 30 * 86_400)?,
         callback_text: r.number("cb-max-payload", 0, 1_000_000)?,

@@ -32,8 +32,8 @@ pub enum Command {
     Run(Run),
     /// Shows the log of an agent's container.
     Logs(Logs),
-    /// Joins a channel: shows what is said, and says what is typed.
-    Chat(Chat),
+    /// Talks with the agents, or looks at what they say.
+    Chat(Box<Chat>),
     /// Prints a completion script for a shell.
     Completion(Completion),
     /// Becomes a service.

@@ -1,47 +1,107 @@
-//! `agentctl chat`: a person in a channel, with a key of their own.
+//! `agentctl chat`: a person in the chat, with a key of their own.
 
 mod conversation;
+mod enter;
+mod history;
 mod person;
+mod place;
+mod refusal;
+mod send;
 mod show;
+mod who;
 
-use anyhow::{Context, Result};
-use clap::Args;
+use anyhow::{Context, Result, anyhow};
+use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
 
-use crate::{control, help, run::channel, state::State};
+use crate::{
+    exit::{Code, WithCode},
+    help,
+    run::channel,
+    state::State,
+};
 
 pub use conversation::{Conversation, Input};
-pub use person::Person;
+pub use enter::Inside;
+pub use person::{Key, Person, chat_name};
+pub use place::{Access, Place};
+pub use refusal::{of_admin, unreachable};
 pub use show::Show;
+pub use who::{Present, present};
 
-/// Joins a channel: shows what is said, and says what is typed.
+/// The channel that is joined unless another is named.
+const CHANNEL: &str = "#general";
+
+/// Talks with the agents, or looks at what they say.
 #[derive(Debug, Args)]
 #[command(after_help = help::CHAT)]
 pub struct Chat {
+    /// What to do; without it, `join`.
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// Channel to join, with or without its `#`.
-    #[arg(long, value_name = "CHANNEL", default_value = "#general", value_parser = channel)]
-    channel: String,
-    /// Name shown to others; default: the user's.
-    #[arg(long, value_parser = person::chat_name)]
-    name: Option<String>,
-    /// The Node whose chat server to join, when there are several.
-    #[arg(long, value_name = "NODE")]
-    node: Option<String>,
-    /// Shows messages as JSON, one a line.
-    #[arg(long)]
-    json: bool,
+    #[arg(long, value_name = "CHANNEL", value_parser = channel)]
+    channel: Option<String>,
     /// Says only this, and ends.
     #[arg(long, value_name = "TEXT")]
     say: Option<String>,
+    #[command(flatten)]
+    place: Place,
+    /// Name shown to others; default: the user's.
+    #[arg(long, global = true, value_name = "NAME", value_parser = chat_name)]
+    name: Option<String>,
+    /// Output as JSON, one object a line.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Joins a channel: shows what is said, and says what is typed.
+    #[command(after_help = help::CHAT_JOIN)]
+    Join {
+        /// Channel, with or without its `#`.
+        #[arg(value_parser = channel, default_value = CHANNEL)]
+        channel: String,
+    },
+    /// Says one thing, once.
+    Send(send::Send),
+    /// Shows what was said in a channel.
+    History(history::Past),
+    /// Shows who is there, and what they are up to.
+    Who(who::Who),
+    /// Shows the channels.
+    Channels(who::Channels),
 }
 
 impl Chat {
-    /// Carries it out: until Ctrl-C or Ctrl-D.
+    /// Carries it out.
     pub async fn run(&self, state: &State) -> Result<()> {
-        let client = control::running_client(state).await?;
-        let person =
-            Person::prepare(&client, state, self.node.as_deref(), self.name.clone()).await?;
-        let mut conversation = Conversation::open(person, &self.channel).await?;
+        let form = if self.json { Show::Json } else { Show::Text };
+        let (place, name) = (&self.place, self.name.clone());
+        let Some(verb) = &self.verb else {
+            let channel = self.channel.as_deref().unwrap_or(CHANNEL);
+            return self.join(state, channel, form).await;
+        };
+        if self.channel.is_some() || self.say.is_some() {
+            let text = "--channel and --say stand without a verb; verbs take the channel as it is, as in \
+                        `agentctl chat history general`";
+            return Err(anyhow!(text).code(Code::Invalid));
+        }
+        match verb {
+            Verb::Join { channel } => self.join(state, channel, form).await,
+            Verb::Send(send) => send.run(state, place, name, self.json).await,
+            Verb::History(past) => past.run(state, place, name, form).await,
+            Verb::Who(who) => who.run(state, place, name, form).await,
+            Verb::Channels(channels) => channels.run(state, place, name, form).await,
+        }
+    }
+
+    /// Until Ctrl-C or Ctrl-D.
+    async fn join(&self, state: &State, channel: &str, form: Show) -> Result<()> {
+        let access = self.place.find(state).await?;
+        let person = Person::prepare(access, state, self.name.clone(), Key::Free)?;
+        let mut conversation = Conversation::open(person, channel).await?;
         if let Some(text) = &self.say {
             return conversation.say_once(text).await;
         }
@@ -54,7 +114,6 @@ impl Chat {
             interrupted.cancel();
             anyhow::Ok(())
         });
-        let show = if self.json { Show::Json } else { Show::Text };
-        conversation.hold(show, Input::EndsTheChat, &stop).await
+        conversation.hold(form, Input::EndsTheChat, &stop).await
     }
 }

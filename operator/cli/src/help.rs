@@ -83,12 +83,65 @@ Examples:
 /// Of `chat`.
 pub const CHAT: &str = "\
 Examples:
-  agentctl chat
-  agentctl chat --channel help --name tom
-  agentctl chat --say 'good morning'
-  agentctl chat --json </dev/null | jq -r .content
+  agentctl chat                                 talk in #general
+  agentctl chat join help --name tom            talk in #help, as tom
+  agentctl chat send general 'good morning'     say one thing
+  agentctl chat history general --since 2h      what was said
+  agentctl chat who                             who is there, and what they are up to
+  agentctl chat --server wss://chat.example.org:6667   another server than the swarm's
 
-On a terminal, Ctrl-D or Ctrl-C ends it; the swarm goes on.";
+In a shell, # begins a comment: channels need none. What peers write can't steer your terminal; colours are used
+on a terminal only, and not with NO_COLOR. The key that you are known by is made at the first call and kept.";
+
+/// Of `chat join`.
+pub const CHAT_JOIN: &str = "\
+Examples:
+  agentctl chat join
+  agentctl chat join help --name tom
+  agentctl chat join help --json </dev/null | jq -r .content
+
+On a terminal, Ctrl-D or Ctrl-C ends it; the swarm goes on. When the connection breaks it comes back by itself,
+and shows what was said meanwhile.";
+
+/// Of `chat send`.
+pub const CHAT_SEND: &str = "\
+Examples:
+  agentctl chat send general Tell me a joke
+  agentctl chat send help <report.txt
+  agentctl chat send @0123456789abcdef 'only for you' --json | jq -r .msgId
+  agentctl chat send general 'the build is broken' --id build-4711
+
+Says it once, also when the connection breaks meanwhile, and ends when the server has it. With --id the same can
+be said for scripts that try again: a second call with the same ID changes nothing.
+
+Exit codes: 0 said, 1 refused or not reachable, 2 wrong command line or nothing to say, 3 no such channel or agent,
+4 not let in within 20 s.";
+
+/// Of `chat history`.
+pub const CHAT_HISTORY: &str = "\
+Examples:
+  agentctl chat history
+  agentctl chat history help --last 100
+  agentctl chat history general --since 2h --json | jq -r '.fromName + \": \" + .content'
+  agentctl chat history general --since 09:00";
+
+/// Of `chat who`.
+pub const CHAT_WHO: &str = "\
+Examples:
+  agentctl chat who
+  agentctl chat who help
+  agentctl chat who --json | jq -r 'select(.presence == \"busy\") | .name'
+
+Names are what agents call themselves; ids follow from their keys, and nobody else can have them. VERIFIED says
+whether the server's operator vouches for the key. You are not in the list.";
+
+/// Of `chat channels`.
+pub const CHAT_CHANNELS: &str = "\
+Examples:
+  agentctl chat channels
+  agentctl chat channels --json | jq -r .name
+
+Channels that are for the invited only are not shown.";
 
 /// Of `completion`.
 pub const COMPLETION: &str = "\

@@ -42,7 +42,9 @@ pub fn run() -> ExitCode {
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let bad = output::BAD;
-            output::say(format_args!("{bad}error:{bad:#} {error:#}"));
+            // Some of its words may be a server's.
+            let words = output::plain(&format!("{error:#}"));
+            output::say(format_args!("{bad}error:{bad:#} {words}"));
             ExitCode::from(exit::code_of(&error) as u8)
         }
     }

@@ -121,15 +121,49 @@ pub fn put_somewhere(text: impl Display) {
     }
 }
 
-/// Text from elsewhere, without anything that could steer a terminal.
+/// Text from elsewhere, without anything that could steer a terminal or turn the order of what it shows.
 pub fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\n' && c != '\t' {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
+    let steers = |c: char| {
+        (c.is_control() && c != '\n' && c != '\t')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.replace(steers, "\u{fffd}")
+}
+
+/// The same for what is to stay in one line, a name for one.
+pub fn plain_line(text: &str) -> String {
+    plain(text).replace(['\n', '\t'], "\u{fffd}")
+}
+
+/// A JSON value in a line of its own; its texts can't steer a terminal either.
+pub fn json_line(value: &serde_json::Value) -> String {
+    let mut line = String::new();
+    for c in value.to_string().chars() {
+        match c {
+            // Only within texts, where this means the same.
+            '\u{7f}'..='\u{9f}' => line.push_str(&format!("\\u{:04x}", c as u32)),
+            c => line.push(c),
+        }
+    }
+    line.push('\n');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_from_elsewhere_can_not_steer_a_terminal() {
+        let hostile = "a\u{1b}[2J\u{9b}2J\u{7f}\u{202e}b\r\tc\nd";
+        assert_eq!(
+            plain(hostile),
+            "a\u{fffd}[2J\u{fffd}2J\u{fffd}\u{fffd}b\u{fffd}\tc\nd"
+        );
+        assert!(plain_line(hostile).ends_with("\u{fffd}c\u{fffd}d"));
+        let line = json_line(&serde_json::json!({"a": hostile}));
+        assert!(!line.trim_end().chars().any(char::is_control), "{line:?}");
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["a"], hostile);
+    }
 }

@@ -120,6 +120,21 @@ impl State {
         Ok(path)
     }
 
+    /// The folder of the user's own keys for chat servers that are no swarm's, made if it is not there.
+    pub fn person_folder(&self) -> Result<PathBuf> {
+        // No swarm can have this name.
+        let path = self.root.with_file_name("_person");
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| {
+                let path = path.display();
+                format!("{path} can't be made; set XDG_STATE_HOME to a folder of yours")
+            })?;
+        Ok(path)
+    }
+
     /// Removes the folder with everything in it, and the one above when no other swarm is there.
     pub fn remove(&self) -> Result<()> {
         if self.root.file_name() != Some(self.swarm.as_ref()) {

@@ -11,7 +11,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Agent, Channel, ClientError, Events, Options, Position, Sent, Welcome,
+    Agent, Channel, ClientError, Events, History, Options, Position, Sent, Welcome,
     events::events,
     limits::Limits,
     request::{Known, Request, Wants},
@@ -90,6 +90,15 @@ impl Client {
     }
 
     async fn ask(&self, frame: Value, wants: Wants) -> Result<Value, ClientError> {
+        self.ask_within(self.limits.answer, frame, wants).await
+    }
+
+    async fn ask_within(
+        &self,
+        patience: Duration,
+        frame: Value,
+        wants: Wants,
+    ) -> Result<Value, ClientError> {
         let (answer, answered) = oneshot::channel();
         let request = Request {
             frame,
@@ -103,10 +112,10 @@ impl Client {
             answered.await.unwrap_or_else(|_| Err(self.broken()))
         };
         let late = || {
-            let seconds = self.limits.answer.as_secs();
+            let seconds = patience.as_secs();
             ClientError::Disconnected(format!("no answer within {seconds} s"))
         };
-        timeout(self.limits.answer, asked)
+        timeout(patience, asked)
             .await
             .unwrap_or_else(|_| Err(late()))
     }
@@ -138,6 +147,22 @@ impl Client {
         self.ask(frame, wants).await.map(drop)
     }
 
+    /// What was said in a channel, oldest first: what came after `position`, or as much as the server gives to
+    /// whoever joins. The agent is in the channel afterwards; [`Events`] tells nothing of what is given here.
+    pub async fn history(
+        &self,
+        channel: &str,
+        position: Option<Position>,
+    ) -> Result<History, ClientError> {
+        let mut frame = json!({"type": "JOIN", "channel": channel});
+        if let Some(position) = position {
+            frame["resume"] = json!(position);
+        }
+        let wants = Wants::History(Box::default());
+        let told = self.ask_within(self.limits.history, frame, wants).await?;
+        Ok(History::read(told))
+    }
+
     /// Leaves a channel; nothing said there is heard any more.
     pub async fn leave(&self, channel: &str) -> Result<(), ClientError> {
         // A channel that does not exist is left without an answer.
@@ -164,8 +189,22 @@ impl Client {
         in_reply_to: Option<&str>,
         patience: Duration,
     ) -> Result<Sent, ClientError> {
+        let id = random_id()?;
+        self.send_as(&id, to, content, in_reply_to, patience).await
+    }
+
+    /// As [`Client::send_once`], with an id that the caller chose, of at most 64 bytes: our server passes on the
+    /// first message of an id that this agent's key has used, also after another client has sent it.
+    pub async fn send_as(
+        &self,
+        id: &str,
+        to: &str,
+        content: &str,
+        in_reply_to: Option<&str>,
+        patience: Duration,
+    ) -> Result<Sent, ClientError> {
         let mut frame = message(to, content, in_reply_to);
-        frame["client_msg_id"] = random_id()?.into();
+        frame["client_msg_id"] = id.into();
         let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -62,7 +62,9 @@ async fn open(options: &Options) -> Result<Socket, ConnectError> {
         .host_str()
         .ok_or_else(|| wrong("has no host"))?
         .to_owned();
-    let port = url.port().unwrap_or(6667);
+    let port = url
+        .port_or_known_default()
+        .ok_or_else(|| wrong("must start with wss:// or ws://"))?;
     let address = format!("{host}:{port}");
     let failed = |e| ConnectError::Io(address.clone(), e);
     let tcp = TcpStream::connect((host.trim_matches(['[', ']']), port))

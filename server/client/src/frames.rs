@@ -3,17 +3,28 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::lenient::{flag, id, number, optional_number, optional_text, text};
+
 /// The server's greeting.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Welcome {
     /// Own id, with `@`.
     pub agent_id: String,
     /// Own name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub name: String,
     /// Whether the server trusts the key.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     pub verified: bool,
+    /// Whether one may only listen for now.
+    #[serde(default, deserialize_with = "flag")]
+    pub lurk: bool,
+    /// Until when, Unix milliseconds; a visitor without a key never speaks.
+    #[serde(default, deserialize_with = "optional_number")]
+    pub lurk_until: Option<i64>,
+    /// Message of the day.
+    #[serde(default, deserialize_with = "optional_text")]
+    pub motd: Option<String>,
 }
 
 /// A message.
@@ -22,7 +33,7 @@ pub struct ChatMessage {
     /// Sender's id, with `@`.
     pub from: String,
     /// Sender's name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub from_name: String,
     /// Channel, or own id.
     pub to: String,
@@ -32,16 +43,16 @@ pub struct ChatMessage {
     #[serde(default)]
     pub msg_id: Option<String>,
     /// Server's time, Unix milliseconds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub ts: i64,
     /// Message that this one answers.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "id")]
     pub in_reply_to: Option<String>,
     /// Whether it comes from history.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     pub replay: bool,
     /// Whether the sender's key is trusted.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     pub verified: bool,
     /// Place in the channel's order.
     #[serde(default)]
@@ -57,8 +68,11 @@ pub struct Channel {
     /// Name, with `#`.
     pub name: String,
     /// How many agents are in it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub agents: u64,
+    /// Whether only agents come in that the server trusts.
+    #[serde(default, rename = "verifiedOnly", deserialize_with = "flag")]
+    pub verified_only: bool,
 }
 
 /// An agent in a channel.
@@ -67,16 +81,16 @@ pub struct Agent {
     /// Id, with `@`.
     pub id: String,
     /// Name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub name: String,
     /// What it is up to, in one word.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub presence: String,
     /// What it is up to, in its own words.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_text")]
     pub status_text: Option<String>,
     /// Whether the server trusts its key.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     pub verified: bool,
 }
 
@@ -87,14 +101,28 @@ pub struct Allowed {
     /// Id that follows from the key, with `@`.
     pub agent_id: String,
     /// How the key begins.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub pubkey_prefix: String,
     /// When it was approved, Unix milliseconds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub approved_at: i64,
     /// What was noted then.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub note: String,
+}
+
+/// An agent that may not come in.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Banned {
+    /// Its id, with `@`.
+    pub agent_id: String,
+    /// Why.
+    #[serde(default, deserialize_with = "text")]
+    pub reason: String,
+    /// Since when, Unix milliseconds.
+    #[serde(default, deserialize_with = "number")]
+    pub banned_at: i64,
 }
 
 /// A message that the server has taken.

@@ -20,6 +20,8 @@ mod error;
 mod events;
 mod files;
 mod frames;
+mod history;
+mod lenient;
 mod limits;
 mod options;
 mod pause;
@@ -28,11 +30,13 @@ mod request;
 mod session;
 mod wire;
 
+pub use admin::Admin;
 pub use client::Client;
 pub use error::ClientError;
 pub use events::Events;
 pub use files::{File, FileError, FileEvent, Offered, Transfers};
-pub use frames::{Agent, Allowed, Channel, ChatMessage, Event, Sent, Welcome};
+pub use frames::{Agent, Allowed, Banned, Channel, ChatMessage, Event, Sent, Welcome};
+pub use history::History;
 pub use options::Options;
 pub use places::Position;
 

@@ -16,6 +16,8 @@ pub struct Limits {
     pub welcome: Duration,
     /// From a request to its answer.
     pub answer: Duration,
+    /// From a request for history to its end, as long as it goes on.
+    pub history: Duration,
     /// Writing one frame.
     pub write: Duration,
     /// Between two signs of life asked of the server; after two that were missed the connection is given up.
@@ -42,6 +44,7 @@ impl Default for Limits {
             silence: Duration::from_secs(10),
             welcome: Duration::from_secs(75),
             answer: Duration::from_secs(30),
+            history: Duration::from_secs(600),
             write: Duration::from_secs(10),
             ping: Duration::from_secs(30),
             close: Duration::from_secs(1),

@@ -163,6 +163,13 @@ impl Places {
         self.0.insert(channel.to_owned(), left);
     }
 
+    /// Whether the reader is told what is said in a message's channel.
+    pub fn follows(&self, message: &Value) -> bool {
+        let channel = message["to"].as_str().unwrap_or_default();
+        let place = self.0.get(channel);
+        place.is_some_and(|place| place.seen.is_some())
+    }
+
     /// Whether a message is one for the reader.
     pub fn admit(&mut self, message: &ChatMessage) -> bool {
         let left = self.0.get(&message.to).is_some_and(|place| place.left);

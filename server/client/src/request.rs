@@ -3,6 +3,11 @@
 //! Answers come in order and carry no ids, so one request is under way at a time, and an error that comes
 //! meanwhile is its answer. JOINs that the client makes by itself are requests like all others.
 
+mod collector;
+
+use std::time::Duration;
+
+pub use collector::Collector;
 use serde_json::Value;
 use tokio::{sync::oneshot, time::Instant};
 
@@ -31,6 +36,8 @@ pub enum Wants {
     Echo,
     /// Nothing certain: a PING follows, and its PONG ends the request.
     Fence,
+    /// A JOINED, and the history that comes with it; a PING follows.
+    History(Box<Collector>),
 }
 
 /// What a reader that keeps track by itself has had: everything up to a position, or nothing.
@@ -47,6 +54,7 @@ pub struct Pending {
     resumes: bool,
     /// Nothing came for it by then: the server does not answer.
     pub deadline: Instant,
+    patience: Duration,
     /// An error that came before the fence.
     error: Option<(String, String)>,
 }
@@ -78,6 +86,7 @@ impl Pending {
             resumes: join.resume.is_some(),
             channel: Some(join.channel),
             deadline: Instant::now() + limits.answer,
+            patience: limits.answer,
             error: None,
         }
     }
@@ -97,6 +106,7 @@ impl Pending {
             resumes: frame.get("resume").is_some(),
             channel,
             deadline: Instant::now() + limits.answer,
+            patience: limits.answer,
             error: None,
         }
     }
@@ -107,6 +117,17 @@ impl Pending {
             (&self.asker, &self.wants),
             (Asker::User(_), Wants::Joined(_))
         )
+    }
+
+    /// Whether a frame is what it collects, and not for the reader.
+    pub fn collects(&self, type_: &str, frame: &Value) -> bool {
+        let here = |key: &str| self.channel.as_deref() == frame[key].as_str();
+        matches!(self.wants, Wants::History(_))
+            && match type_ {
+                "JOINED" => here("channel"),
+                "MSG" => here("to") && frame["replay"] == true,
+                _ => false,
+            }
     }
 
     /// What it asks for if it is a JOIN.
@@ -120,6 +141,18 @@ impl Pending {
 
     /// What a frame means for it. `own` is the client's own id.
     pub fn hear(mut self, type_: &str, frame: &Value, own: &str) -> Outcome {
+        if self.collects(type_, frame) {
+            self.deadline = Instant::now() + self.patience;
+        }
+        let here = |key: &str| self.channel.as_deref() == frame[key].as_str();
+        if let Wants::History(history) = &mut self.wants {
+            let about = here("channel") || here("to");
+            match (history.hear(type_, frame, about), self.asker) {
+                (Some(told), Asker::User(answer)) => return settle(answer, told),
+                (_, asker) => self.asker = asker,
+            }
+            return Outcome::Pending(self);
+        }
         if type_ == "ERROR" {
             let error = refusal(frame);
             return match (self.asker, self.wants) {
@@ -136,15 +169,16 @@ impl Pending {
                 },
             };
         }
-        let here = || self.channel.as_deref() == frame["channel"].as_str();
+        let here = || here("channel");
         let answers = match &self.wants {
             Wants::Type(wanted) => type_ == *wanted && (self.channel.is_none() || here()),
             Wants::Joined(_) => type_ == "JOINED" && here(),
             Wants::Echo => {
-                let live = frame.get("replay").is_none();
+                let live = frame["replay"] != true;
                 type_ == "MSG" && frame["from"] == own && frame["to"] == self.to && live
             }
             Wants::Fence => type_ == "PONG",
+            Wants::History(_) => false,
         };
         match (answers, self.asker) {
             (false, asker) => {

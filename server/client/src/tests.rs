@@ -2,6 +2,7 @@
 
 mod fake;
 mod handshake;
+mod history;
 mod reader;
 mod silence;
 

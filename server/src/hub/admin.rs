@@ -1,5 +1,7 @@
 //! The allowlist, kept with the shared admin key.
 
+mod list;
+
 use agentchat_protocol::{agent_id, is_canonical_public_key};
 use agentchat_store::Allowed;
 use serde_json::{Map, Value, json};
@@ -64,27 +66,6 @@ impl Hub {
         self.store.disallow(&pubkey).map_err(storage)?;
         self.expel(&agent_id(&pubkey), "the key was taken off the allowlist");
         let result = json!({"action": "revoke", "success": true});
-        self.tell(id, &make("ADMIN_RESULT", result));
-        Ok(())
-    }
-
-    pub(super) fn list_allowed(
-        &mut self,
-        id: u64,
-        fields: &Map<String, Value>,
-    ) -> Result<(), Refusal> {
-        self.check_allowlist(id, fields)?;
-        let entry = |allowed: Allowed| {
-            let prefix: String = allowed.pubkey.chars().take(40).collect();
-            json!({"agentId": format!("@{}", agent_id(&allowed.pubkey)),
-                "pubkeyPrefix": format!("{prefix}..."), "approvedAt": allowed.approved_at,
-                "note": allowed.note})
-        };
-        let allowed = self.store.allowed().map_err(storage)?.into_iter();
-        let entries: Vec<_> = allowed.map(entry).collect();
-        let strict = self.settings.allowlist.strict;
-        let result =
-            json!({"action": "list", "entries": entries, "enabled": true, "strict": strict});
         self.tell(id, &make("ADMIN_RESULT", result));
         Ok(())
     }

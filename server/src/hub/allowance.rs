@@ -13,6 +13,11 @@ pub struct Spent {
 }
 
 impl Spent {
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Counts a frame; false when there were too many, or too much. A limit of 0 is none.
     fn count(&mut self, now: i64, window: i64, size: usize, frames: usize, bytes: usize) -> bool {
         while let Some((at, size)) = self.frames.front().copied()

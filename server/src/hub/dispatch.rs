@@ -64,7 +64,7 @@ impl Hub {
             "VERIFY_RESPONSE" => self.give_proof(id, fields),
             "ADMIN_APPROVE" => self.approve(id, fields),
             "ADMIN_REVOKE" => self.revoke(id, fields),
-            "ADMIN_LIST" => self.list_allowed(id, fields),
+            "ADMIN_LIST" => self.list(id, fields),
             "ADMIN_KICK" => self.kick(id, fields),
             "ADMIN_BAN" => self.ban(id, fields),
             "ADMIN_UNBAN" => self.unban(id, fields),

@@ -53,6 +53,27 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// A part of the allowlist, in the order of approval: entries after a place, each with its own place.
+    pub fn allowed_after(
+        &self,
+        place: i64,
+        most: usize,
+    ) -> Result<Vec<(i64, Allowed)>, StoreError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT rowid, pubkey, note, approved_at FROM allowed WHERE rowid > ?1
+             ORDER BY rowid LIMIT ?2",
+        )?;
+        let rows = query.query_map(params![place, count(most)], |row| {
+            let allowed = Allowed {
+                pubkey: row.get(1)?,
+                note: row.get(2)?,
+                approved_at: row.get(3)?,
+            };
+            Ok((row.get(0)?, allowed))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Takes a key off the allowlist; says whether it was there.
     pub fn disallow(&self, pubkey: &str) -> Result<bool, StoreError> {
         let gone = self.write("DELETE FROM allowed WHERE pubkey = ?1", [pubkey])?;
@@ -143,6 +164,22 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// A part of the bans: those after a place, each with its own place.
+    pub fn bans_after(&self, place: i64, most: usize) -> Result<Vec<(i64, Ban)>, StoreError> {
+        let mut query = self.db.prepare_cached(
+            "SELECT rowid, agent, reason, at FROM ban WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+        )?;
+        let rows = query.query_map(params![place, count(most)], |row| {
+            let ban = Ban {
+                agent: row.get(1)?,
+                reason: row.get(2)?,
+                at: row.get(3)?,
+            };
+            Ok((row.get(0)?, ban))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Says by hand whether an agent is verified.
     pub fn grant(&self, agent: &str, verified: bool) -> Result<(), StoreError> {
         self.write(
@@ -180,4 +217,9 @@ impl Store {
             self.count("granted")?,
         ])
     }
+}
+
+/// A count as SQLite takes it.
+fn count(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,7 @@
 //! Approving and revoking keys while they are in use.
 
-use agentchat_client::{ClientError, Event};
-use agentchat_protocol::Identity;
+use agentchat_client::{Admin, ClientError, Event};
+use agentchat_protocol::{Identity, agent_id};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -91,4 +91,62 @@ async fn revoking_needs_the_admin_key_and_a_name() {
         raw.tell(frame.clone()).await;
         assert_eq!(raw.hear("ERROR").await["code"], code, "{frame}");
     }
+}
+
+#[tokio::test]
+async fn a_list_of_any_length_is_told_in_pages() {
+    let keys: Vec<_> = (0..4500)
+        .map(|_| Identity::generate().unwrap().public_key_pem())
+        .collect();
+    let entry = |key: &String| json!({"pubkey": key, "note": "\u{1f600}".repeat(150)});
+    let entries: Vec<_> = keys.iter().map(entry).collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), json!(entries).to_string()).unwrap();
+    let server = Server::plain(&["--allowlist-file", file.path().to_str().unwrap()]);
+
+    let admin = Admin::new(&server.url, None, ADMIN_KEY);
+    let told: Vec<_> = admin.allowed().await.unwrap();
+    let told: Vec<_> = told.into_iter().map(|a| a.agent_id).collect();
+    let expected: Vec<_> = keys.iter().map(|k| format!("@{}", agent_id(k))).collect();
+    assert!(told == expected, "{} of {}", told.len(), expected.len());
+
+    // Who knows nothing of pages gets a frame that fits; who does, as much as it wants.
+    let mut raw = server.raw().await;
+    let mut list = json!({"type": "ADMIN_LIST", "admin_key": ADMIN_KEY});
+    raw.tell(list.clone()).await;
+    let first = raw.hear("ADMIN_RESULT").await;
+    assert!(first.to_string().len() < 2_097_152 && first["next"].is_string());
+    assert_eq!(
+        (&first["enabled"], &first["strict"]),
+        (&json!(true), &json!(true))
+    );
+    (list["limit"], list["after"]) = (json!(2), first["next"].clone());
+    let went = first["entries"].as_array().unwrap().len();
+    raw.tell(list.clone()).await;
+    let second = raw.hear("ADMIN_RESULT").await;
+    let ids = [0, 1].map(|i| second["entries"][i]["agentId"].as_str().unwrap().to_owned());
+    assert_eq!(ids, expected[went..went + 2]);
+    (list["limit"], list["after"]) = (json!(4500), (expected.len() - 1).to_string().into());
+    raw.tell(list.clone()).await;
+    let last = raw.hear("ADMIN_RESULT").await;
+    assert!(last.get("next").is_none() && last["entries"].as_array().unwrap().len() == 1);
+    list["after"] = json!(7);
+    assert_eq!(raw.refused(list).await, "INVALID_MSG");
+}
+
+#[tokio::test]
+async fn bans_are_listed_also_without_an_allowlist() {
+    let server = Server::protocol(&["--allowlist-admin-key", ADMIN_KEY]);
+    let admin = Admin::new(&server.url, None, ADMIN_KEY);
+    assert_eq!(admin.bans().await.unwrap(), []);
+    admin.ban("@one", Some("spam")).await.unwrap();
+    admin.ban("two", None).await.unwrap();
+    let told = admin.bans().await.unwrap();
+    let told: Vec<_> = told.iter().map(|b| (&*b.agent_id, &*b.reason)).collect();
+    assert_eq!(told, [("@one", "spam"), ("@two", "Banned by admin")]);
+    let guess = Admin::new(&server.url, None, "a guess").bans().await;
+    assert!(
+        matches!(&guess, Err(ClientError::Server { code, .. }) if code == "AUTH_REQUIRED"),
+        "{guess:?}"
+    );
 }

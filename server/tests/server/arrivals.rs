@@ -94,8 +94,14 @@ async fn the_first_join_of_a_channel_is_announced_there_and_a_repeated_one_is_no
         17
     );
     let (mut sam, id) = server.keyed("sam").await;
-    ada.hear_until(|f| f["type"] == "MSG" && f["to"] == "#general")
-        .await;
+    // Others come and go too: whoever set the server up.
+    let arrival = format!("sam ({id}) came online");
+    ada.hear_until(|f| {
+        f["content"]
+            .as_str()
+            .is_some_and(|text| text.contains(&arrival))
+    })
+    .await;
     sam.tell(json!({"type": "LEAVE", "channel": "#new"})).await;
     assert_eq!(sam.hear("LEFT").await["channel"], "#new");
     let left = ada.hear("AGENT_LEFT").await;

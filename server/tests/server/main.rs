@@ -20,6 +20,7 @@ mod files;
 mod floor;
 mod full;
 mod health;
+mod limits;
 mod market;
 mod moderation;
 #[expect(dead_code, reason = "shared with the other tests of the program")]

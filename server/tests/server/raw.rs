@@ -61,6 +61,25 @@ impl Raw {
         sent.expect("the server takes nothing").unwrap();
     }
 
+    /// Sends a binary frame.
+    pub async fn tell_binary(&mut self, bytes: &[u8]) {
+        let sent = timeout(DEADLINE, self.0.send(Message::binary(bytes.to_vec()))).await;
+        sent.expect("the server takes nothing").unwrap();
+    }
+
+    /// Whether nothing is said for a while, and the connection stays; signs of life are given.
+    pub async fn is_quiet(&mut self, a_while: std::time::Duration) -> bool {
+        let next = async {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    other => return other,
+                }
+            }
+        };
+        timeout(a_while, next).await.is_err()
+    }
+
     /// Sends a frame; false when the connection is gone.
     pub async fn try_tell(&mut self, frame: Value) -> bool {
         self.try_tell_text(&frame.to_string()).await

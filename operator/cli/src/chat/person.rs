@@ -1,4 +1,4 @@
-//! Who a person is in the chat, and how they get in.
+//! Who a person is in the chat.
 
 use std::{
     env,
@@ -6,153 +6,135 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    thread,
+    time::{Duration, Instant},
 };
 
-use agentchat_api::{
-    ADMIN_KEY_KEY, EndpointScope, Node, NodeRole, SYSTEM_NAMESPACE, chat_admin_secret,
-};
 use agentchat_client::Options;
 use agentchat_protocol::Identity;
-use anyhow::{Context, Result, anyhow, bail};
-use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client, ResourceExt, api::ListParams};
+use anyhow::{Context, Result, bail};
 
-use crate::{
-    control::told,
-    exit::{Code, WithCode},
-    state::{State, write_private},
-};
+use super::Access;
+use crate::state::{State, write_private};
 
 /// Conversations of one user that may go on at the same time.
 const CONVERSATIONS: usize = 16;
+/// The key that is the same in each call that asks for it.
+const SENDER: &str = "sender";
+/// How long such a call waits for another one.
+const WAIT: Duration = Duration::from_secs(20);
+/// Between two looks whether it has ended.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Which of a person's keys is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// One that no other conversation uses now.
+    Free,
+    /// Always the same: what is said twice with it can be told to be the same.
+    Sender,
+}
 
 /// Who comes, and to which server.
-#[derive(Debug)]
 pub struct Person {
-    /// URL of the server, from this host.
-    pub url: String,
-    /// Its CA, PEM.
-    pub ca_pem: String,
-    /// Its admin key; a secret.
-    admin_key: String,
+    /// The server.
+    pub access: Access,
     /// Name shown to others.
-    pub name: String,
+    name: String,
     /// The person's key.
     identity: Identity,
     /// Held while the key is in use.
     lock: File,
 }
 
-/// What it takes to put the person's key on the allowlist.
-pub struct Approval {
-    /// The key, PEM.
-    pub public_key: String,
-    /// The server's admin key; a secret.
-    pub admin_key: String,
-    /// What is noted there.
-    pub note: String,
-}
-
 impl Person {
-    /// Reads or makes the person's key, and finds the server.
-    pub async fn prepare(
-        client: &Client,
-        state: &State,
-        node: Option<&str>,
-        name: Option<String>,
-    ) -> Result<Self> {
-        let node = server(client, node).await?;
-        let status = node.status.clone().unwrap_or_default();
-        let url = status
-            .endpoints
-            .iter()
-            .find(|e| e.scope == EndpointScope::Host);
-        let secret = chat_admin_secret(&node.name_any());
-        let api = Api::<Secret>::namespaced(client.clone(), SYSTEM_NAMESPACE);
-        let found = api.get_opt(&secret).await;
-        let found =
-            found.map_err(|error| told(error, &format!("Secret {secret} is not to be had")))?;
-        let key = found.and_then(|secret| secret.data?.remove(ADMIN_KEY_KEY));
-        let (Some(url), Some(ca_pem), Some(key)) = (url, status.ca_bundle, key) else {
-            let name = node.name_any();
-            bail!("the chat server of Node {name} is not ready yet; see `agentctl get nodes`");
+    /// Reads or makes the person's key.
+    pub fn prepare(access: Access, state: &State, name: Option<String>, key: Key) -> Result<Self> {
+        let folder = match access.swarm {
+            Some(_) => state.root().to_owned(),
+            None => state.person_folder()?,
         };
-        let (identity, lock) = identity(state)?;
+        let (identity, lock) = match key {
+            Key::Free => free(&folder)?,
+            Key::Sender => sender(&folder)?,
+        };
         Ok(Self {
-            url: url.url.clone(),
-            ca_pem,
-            admin_key: String::from_utf8(key.0).context("the admin key is damaged")?,
+            access,
             name: name.unwrap_or_else(own_name),
             identity,
             lock,
         })
     }
 
-    /// How to connect, what the allowlist needs, and the lock on the key.
-    pub fn into_options(self, channel: &str) -> (Options, Approval, File) {
-        let approval = Approval {
-            public_key: self.identity.public_key_pem(),
-            admin_key: self.admin_key,
-            note: format!("{}, a person", self.name),
-        };
+    /// The public key, PEM.
+    pub fn public_key(&self) -> String {
+        self.identity.public_key_pem()
+    }
+
+    /// What is noted about it on an allowlist.
+    pub fn note(&self) -> String {
+        format!("{}, a person", self.name)
+    }
+
+    /// How to connect, to whom, and the lock on the key.
+    pub fn into_options(self, channels: Vec<String>) -> (Options, Access, File) {
         let options = Options {
-            url: self.url,
-            ca_pem: Some(self.ca_pem),
+            url: self.access.url.clone(),
+            ca_pem: self.access.ca_pem.clone(),
             name: self.name,
             identity: Some(self.identity),
-            channels: vec![channel.to_owned()],
+            channels,
         };
-        (options, approval, self.lock)
+        (options, self.access, self.lock)
     }
 }
 
-/// The Node of role Server that is named, or the only one.
-async fn server(client: &Client, wanted: Option<&str>) -> Result<Node> {
-    let list = Api::<Node>::all(client.clone())
-        .list(&ListParams::default())
-        .await;
-    let nodes = list
-        .map_err(|error| told(error, "the Nodes are not to be had"))?
-        .items;
-    let mut servers = nodes.into_iter().filter(|n| {
-        n.spec.role == NodeRole::Server && wanted.is_none_or(|name| n.name_any() == name)
-    });
-    match (servers.next(), servers.next()) {
-        (Some(only), None) => Ok(only),
-        (None, _) => Err(anyhow!(
-            "there is no Node {}of role Server, so there is no chat; apply one",
-            wanted.map(|name| format!("{name:?} ")).unwrap_or_default()
-        )
-        .code(Code::NotFound)),
-        (Some(_), Some(_)) => {
-            Err(anyhow!("there are several chat servers; choose with --node").code(Code::Invalid))
-        }
-    }
-}
-
-/// The person's key, made when there is none. A server has one session per key, so each conversation that
+/// A key that is not in use, made when there is none. A server has one session per key, so each conversation that
 /// goes on at the same time has a key of its own; the lock is held as long as the conversation.
-fn identity(state: &State) -> Result<(Identity, File)> {
+fn free(folder: &Path) -> Result<(Identity, File)> {
     for number in 1..=CONVERSATIONS {
         let name = match number {
             1 => "identity".to_owned(),
             other => format!("identity-{other}"),
         };
-        let lock = state.path(&format!("{name}.lock"));
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true).mode(0o600);
-        let file = options
-            .open(&lock)
-            .with_context(|| lock.display().to_string())?;
-        match file.try_lock() {
-            Ok(()) => return Ok((read_or_make(&state.path(&format!("{name}.pem")))?, file)),
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("{} can't be locked", lock.display()));
-            }
+        if let Some(lock) = try_lock(folder, &name)? {
+            return Ok((read_or_make(&folder.join(format!("{name}.pem")))?, lock));
         }
     }
     bail!("{CONVERSATIONS} conversations are open already; leave one of them")
+}
+
+/// The one key of calls that are to be known by it.
+fn sender(folder: &Path) -> Result<(Identity, File)> {
+    let latest = Instant::now() + WAIT;
+    loop {
+        if let Some(lock) = try_lock(folder, SENDER)? {
+            return Ok((read_or_make(&folder.join(format!("{SENDER}.pem")))?, lock));
+        }
+        if Instant::now() > latest {
+            let seconds = WAIT.as_secs();
+            bail!(
+                "another `agentctl chat send --id` has gone on for {seconds} s; see why it does not end"
+            );
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+fn try_lock(folder: &Path, name: &str) -> Result<Option<File>> {
+    let path = folder.join(format!("{name}.lock"));
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    let file = options
+        .open(&path)
+        .with_context(|| path.display().to_string())?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{} can't be locked", path.display()))
+        }
+    }
 }
 
 fn read_or_make(path: &Path) -> Result<Identity> {
@@ -196,12 +178,14 @@ mod tests {
     #[test]
     fn each_open_conversation_has_a_key_of_its_own_and_the_next_finds_it_again() {
         let base = tempfile::tempdir().unwrap();
-        let state = State::below(base.path(), "x");
-        state.create().unwrap();
-        let (first, lock) = identity(&state).unwrap();
-        let (second, _held) = identity(&state).unwrap();
+        let (first, lock) = free(base.path()).unwrap();
+        let (second, _held) = free(base.path()).unwrap();
         assert_ne!(first.agent_id(), second.agent_id());
         drop(lock);
-        assert_eq!(identity(&state).unwrap().0.agent_id(), first.agent_id());
+        assert_eq!(free(base.path()).unwrap().0.agent_id(), first.agent_id());
+        let (sender_id, lock) = sender(base.path()).unwrap();
+        drop(lock);
+        let (again, _held) = sender(base.path()).unwrap();
+        assert_eq!(again.agent_id(), sender_id.agent_id());
     }
 }

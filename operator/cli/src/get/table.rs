@@ -7,7 +7,7 @@ use k8s_openapi::{
 };
 use kube::ResourceExt;
 
-use crate::output::plain;
+use crate::output::plain_line;
 
 /// Agents.
 pub fn agents(all: &[Agent]) -> String {
@@ -134,7 +134,7 @@ pub fn short(seconds: i64) -> String {
 
 /// Rows in columns; the first is the heading.
 pub fn columns(rows: &[Vec<String>]) -> String {
-    let cell = |text: &String| plain(text).replace('\n', " ");
+    let cell = |text: &String| plain_line(&text.replace('\n', " "));
     let mut widths: Vec<usize> = vec![];
     for row in rows {
         widths.resize(row.len().max(widths.len()), 0);

@@ -6,7 +6,7 @@ use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    chat::{Conversation, Input, Person, Show},
+    chat::{Access, Conversation, Input, Key, Person, Show},
     control::{self, OPERATOR},
     down,
     output::{self, FAINT, NOTE, Progress, say},
@@ -41,7 +41,8 @@ pub async fn hold(state: &State, progress: Progress, interrupt: &CancellationTok
 async fn talk(state: &State, interrupt: &CancellationToken) {
     let held = async {
         let client = control::client(state).await?;
-        let person = Person::prepare(&client, state, None, None).await?;
+        let access = Access::of_swarm(&client, state, None).await?;
+        let person = Person::prepare(access, state, None, Key::Free)?;
         let mut conversation = Conversation::open(person, CHANNEL).await?;
         say(format_args!(
             "{FAINT}this is {CHANNEL}: type to say something, Ctrl-C takes the swarm down{FAINT:#}"

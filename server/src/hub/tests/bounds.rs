@@ -3,7 +3,7 @@
 use super::*;
 
 /// The codes of the errors that were said.
-fn codes(queue: &mut Queue) -> Vec<String> {
+pub fn codes(queue: &mut Queue) -> Vec<String> {
     let frames = said(queue).into_iter();
     let errors = frames.filter(|frame| frame["type"] == "ERROR");
     errors

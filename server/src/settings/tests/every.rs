@@ -12,7 +12,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("genesis-agent-id", "0123456789abcdef"), ("lurk-disabled", "true"), ("lurk-allowlisted", "true"), ("lurk-ms", "9"),
     ("challenge-timeout-ms", "9"), ("verification-timeout-ms", "9"), ("clock-skew-ms", "9"),
     ("max-connections", "9"), ("max-handshakes", "9"), ("unidentified-timeout-ms", "9"), ("max-connections-per-ip", "9"),
-    ("motd", "hi"), ("motd-file", "m"), ("frame-limit", "9"), ("byte-limit", "9"), ("rate-limit-ms", "9"),
+    ("handshake-timeout-ms", "9"), ("ping-interval-ms", "9"), ("write-timeout-ms", "9"), ("motd", "hi"), ("motd-file", "m"), ("frame-limit", "9"), ("byte-limit", "9"), ("rate-limit-ms", "9"),
     ("queue-bytes", "9999"), ("replay", "9"), ("retain-messages", "9"), ("retain-days", "9"), ("announcements", "true"),
     ("idle-prompts", "true"), ("idle-timeout-ms", "9"), ("dms-enabled", "upstream"), ("dm-age-gate-ms", "9"),
     ("file-transfer-enabled", "off"), ("open-channel-creation", "upstream"), ("private-channels-enabled", "false"),
