@@ -142,8 +142,8 @@ impl Places {
                 }
                 lost
             }
-            // Another order, or one that was set back.
-            seen => seen.replace(Seen::after(&start)).is_some(),
+            // Another order, or one that was set back; or one that goes on from the order that was read.
+            seen => seen.replace(Seen::after(&start)).is_some() && frame["resumed"] != true,
         }
     }
 

@@ -58,8 +58,7 @@ impl Hub {
         let first = self.store.first(&channel.name)?;
         let before_first = first.map_or(channel.last, |first| first.saturating_sub(1));
         let reached = |position: &Position| {
-            position.epoch == channel.epoch
-                && (before_first..=channel.last).contains(&position.offset)
+            channel.shares(&position.epoch, position.offset) && position.offset >= before_first
         };
         let newcomers = channel.last.saturating_sub(u64::from(self.settings.replay));
         Ok(match position {

@@ -58,7 +58,12 @@ impl Fixture {
 
     fn batch(&mut self, frames: &[(u64, Value)]) {
         let commands: Vec<_> = frames.iter().map(|(id, f)| self.frame(*id, f)).collect();
+        self.carry_out(commands);
+    }
+
+    fn carry_out(&mut self, commands: impl IntoIterator<Item = Command>) {
         self.hub.batch(commands.into_iter()).unwrap();
+        self.hub.deliver();
     }
 
     /// A connection.
@@ -69,13 +74,13 @@ impl Fixture {
             user_agent: String::new(),
         };
         let open = Command::Open { id, outbox, from };
-        self.hub.batch([open].into_iter()).unwrap();
+        self.carry_out([open]);
         (queue, cut)
     }
 
     fn gone(&mut self, id: u64) {
         let gone = Command::Gone { id };
-        self.hub.batch([gone].into_iter()).unwrap();
+        self.carry_out([gone]);
     }
 
     /// An approved agent that is in.
@@ -198,7 +203,7 @@ fn who_joins_again_while_reading_up_still_gets_all_that_was_promised() {
         let messages = frames.filter(|frame| frame["type"] == "MSG");
         offsets.extend(messages.filter_map(|message| message["offset"].as_u64()));
         let drained = Command::More { id: 2 };
-        fixture.hub.batch([drained].into_iter()).unwrap();
+        fixture.carry_out([drained]);
     }
     let expected: Vec<u64> = (11..=151).collect();
     assert_eq!(offsets, expected);

@@ -17,21 +17,37 @@ pub struct Channel {
     pub invite_only: bool,
     /// Offset of the last message; 0 when there is none.
     pub last: u64,
+    /// The order that this one goes on from, when the file is a copy: its epoch, and the last offset they share.
+    pub former: Option<(String, u64)>,
+}
+
+impl Channel {
+    /// Whether a place in an order is one of this order: of its own, or of what it has in common with the former.
+    #[must_use]
+    pub fn shares(&self, epoch: &str, offset: u64) -> bool {
+        let former = self.former.as_ref();
+        let common = former.filter(|(former, last)| former == epoch && offset <= *last);
+        (epoch == self.epoch || common.is_some()) && offset <= self.last
+    }
 }
 
 impl Store {
     /// All channels, in the order in which they were made.
     pub fn channels(&self) -> Result<Vec<Channel>, StoreError> {
         let mut query = self.db.prepare(
-            "SELECT name, epoch, verified_only, invite_only FROM channel ORDER BY rowid",
+            "SELECT name, epoch, verified_only, invite_only, former, former_last
+             FROM channel ORDER BY rowid",
         )?;
         let rows = query.query_map([], |row| {
+            let former: (String, i64) = (row.get(4)?, row.get(5)?);
+            let former = (former.0, former.1.unsigned_abs());
             Ok(Channel {
                 name: row.get(0)?,
                 epoch: row.get(1)?,
                 verified_only: row.get(2)?,
                 invite_only: row.get(3)?,
                 last: 0,
+                former: Some(former).filter(|(epoch, _)| !epoch.is_empty()),
             })
         })?;
         let mut channels = rows.collect::<Result<Vec<_>, _>>()?;

@@ -83,7 +83,7 @@ impl Store {
     }
 
     /// Makes chunks of the journal.
-    fn settle(&self) -> Result<(), StoreError> {
+    pub(crate) fn settle(&self) -> Result<(), StoreError> {
         let tail = self.tail.take();
         for (channel, lines) in tail.all() {
             let mut lines = lines.iter().peekable();

@@ -25,6 +25,9 @@ const STEPS: &[&str] = &[
     // What this server is called where a name is not enough.
     "CREATE TABLE server (id TEXT NOT NULL);
      INSERT INTO server VALUES (lower(hex(randomblob(16))));",
+    // A copy has orders of its own, and says up to where they are those of the original.
+    "ALTER TABLE channel ADD COLUMN former TEXT NOT NULL DEFAULT '';
+     ALTER TABLE channel ADD COLUMN former_last INTEGER NOT NULL DEFAULT 0;",
     // A chunk has one line for each message: when it was said, a blank, and what is sent to readers.
     "CREATE TABLE chunk (channel TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, at INTEGER NOT NULL,
          lines TEXT NOT NULL);

@@ -226,6 +226,43 @@ fn a_backup_is_whole_also_while_the_file_is_in_use_and_overwrites_nothing() {
 }
 
 #[test]
+fn a_copy_has_orders_of_its_own_that_go_on_from_those_of_the_original() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, copy) = (dir.path().join("chat.db"), dir.path().join("copy.db"));
+    let store = Store::open(&path).unwrap();
+    let old = Channel {
+        name: "#a".into(),
+        epoch: "0123456789abcdef".into(),
+        ..Channel::default()
+    };
+    store.create_channel(&old).unwrap();
+    let said = |epoch: &str| {
+        let content = r#"they write \"epoch\":\"0123456789abcdef\""#;
+        format!(r#"{{"content":"{content}","epoch":"{epoch}","offset":1}}"#)
+    };
+    store.append("#a", 1, 0, said(&old.epoch).into()).unwrap();
+    back_up(&path, &copy).unwrap();
+    let copy = Store::open(&copy).unwrap();
+    let new = channel(&copy);
+    assert_ne!(new.epoch, old.epoch);
+    assert_eq!(new.former, Some((old.epoch.clone(), 1)));
+    assert_eq!(texts(&copy, 0), [said(&new.epoch)]);
+    assert_eq!(texts(&store, 0), [said(&old.epoch)]);
+    assert_eq!(copy.server_id().unwrap(), store.server_id().unwrap());
+    copy.append("#a", 2, 0, "on the copy".into()).unwrap();
+    let new = channel(&copy);
+    for (epoch, offset, shared) in [
+        (&old.epoch, 1, true),
+        (&old.epoch, 2, false),
+        (&new.epoch, 2, true),
+        (&new.epoch, 3, false),
+        (&"another".to_owned(), 1, false),
+    ] {
+        assert_eq!(new.shares(epoch, offset), shared, "{epoch} {offset}");
+    }
+}
+
+#[test]
 fn damage_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("chat.db");

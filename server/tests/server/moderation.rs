@@ -198,3 +198,22 @@ async fn keys_are_two_and_guessing_ends_a_connection() {
         "INVALID_MSG"
     );
 }
+
+#[tokio::test]
+async fn a_ban_holds_also_where_nobody_holds_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = ["--data-dir", &folder.path().display().to_string()];
+    let key = ["--allowlist-admin-key", "a-key-for-a-while"];
+    let server = Server::protocol(&[data, key].concat());
+    let identity = Identity::generate().unwrap();
+    let mut operator = server.raw().await;
+    let ban = json!({"type": "ADMIN_BAN", "agent_id": identity.agent_id(), "admin_key": "a-key-for-a-while"});
+    operator.tell(ban).await;
+    operator.hear("ADMIN_RESULT").await;
+    drop(server);
+    let server = Server::protocol(&data);
+    let mut ada = server.raw().await;
+    ada.prove("ada", &identity).await;
+    assert_eq!(ada.hear("ERROR").await["code"], "BANNED");
+    assert_eq!(ada.closed().await, (1000, "Banned".to_owned()));
+}

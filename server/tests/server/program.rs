@@ -198,7 +198,7 @@ async fn a_backup_of_a_running_server_is_a_server() {
     let output = run(&data, &backup);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(refusal(&data, &backup).contains("exists"));
-    ada.say("#general", "later").await;
+    let later = ada.say("#general", "later").await;
 
     let data = copies.path().display().to_string();
     let copied = Server::public(&["--data-dir", &data, "--lurk-disabled", "true"]);
@@ -207,6 +207,21 @@ async fn a_backup_of_a_running_server_is_a_server() {
         .await;
     assert_eq!(sam.hear("MSG").await["content"], "kept");
     assert_eq!(sam.rest().await, [Value::Null; 0]);
+
+    // Who has read the original goes on where the two part, and is told when it has read further.
+    let epoch = &later["epoch"];
+    sam.say("#general", "on the copy").await;
+    for (offset, resumed, first) in [(1, true, "on the copy"), (2, false, "kept")] {
+        let place = json!({"epoch": epoch, "offset": offset});
+        sam.tell(json!({"type": "JOIN", "channel": "#general", "resume": place}))
+            .await;
+        let joined = sam.hear("JOINED").await;
+        assert_eq!(joined["resumed"], resumed, "{joined}");
+        assert_ne!(&joined["epoch"], epoch);
+        let heard = sam.rest().await;
+        assert_eq!(heard[0]["content"], first);
+        assert!(heard.iter().all(|said| said["epoch"] == joined["epoch"]));
+    }
 }
 
 #[tokio::test]

@@ -106,6 +106,10 @@ fn another_order_is_new_to_the_reader() {
     let frame = json!({"epoch": "other", "since": 0, "offset": 3, "resumed": false});
     assert!(places.joined(ROOM, &frame, Asked::Rest));
     assert_eq!(places.0[ROOM].seen.as_ref().unwrap().end(), 0);
+    // One that goes on from what was read loses nothing.
+    let frame = json!({"epoch": "third", "since": 2, "offset": 3, "resumed": true});
+    assert!(!places.joined(ROOM, &frame, Asked::Rest));
+    assert_eq!(places.0[ROOM].seen.as_ref().unwrap().end(), 2);
 }
 
 #[test]

@@ -269,10 +269,7 @@ fn storm(seed: u64, settings: Value) -> u64 {
             fixture.gone(gone);
         }
         if dice.roll(10) == 0 {
-            fixture
-                .hub
-                .batch([Command::More { id: gone }, Command::Alive { id: gone }].into_iter())
-                .unwrap();
+            fixture.carry_out([Command::More { id: gone }, Command::Alive { id: gone }]);
         }
         agents.dedup();
         let keep = agents.len().saturating_sub(12);
