@@ -96,6 +96,27 @@ fn head(length: usize) -> ([u8; HEAD], usize) {
     (head, start)
 }
 
+/// The texts of frames that were written here.
+#[cfg(any(test, feature = "fuzzing"))]
+pub fn texts(mut wire: &[u8]) -> Vec<&[u8]> {
+    let mut texts = vec![];
+    while let [TEXT, length, rest @ ..] = wire {
+        let (bytes, rest) = match length {
+            126 => rest.split_at(2),
+            127 => rest.split_at(8),
+            _ => (std::slice::from_ref(length), rest),
+        };
+        let length = bytes
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        let (text, rest) = rest.split_at(length);
+        texts.push(text);
+        wire = rest;
+    }
+    assert!(wire.is_empty(), "not a text frame: {wire:?}");
+    texts
+}
+
 #[cfg(test)]
 mod tests {
     use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocket};
@@ -112,6 +133,15 @@ mod tests {
             let mut socket = WebSocket::from_raw_socket(wire, Role::Client, None);
             assert_eq!(socket.read().unwrap(), Message::text(text));
         }
+        let mut several = vec![];
+        for length in [0, 125, 126, 65_535, 65_536] {
+            Encoded::add(
+                &mut several,
+                &[&vec![b'x'; length / 2], &vec![b'y'; length - length / 2]],
+            );
+        }
+        let lengths: Vec<_> = texts(&several).into_iter().map(<[u8]>::len).collect();
+        assert_eq!(lengths, [0, 125, 126, 65_535, 65_536]);
         let frame = Encoded::json(&serde_json::json!({"type": "PONG"}));
         assert_eq!(frame.payload(), r#"{"type":"PONG"}"#.as_bytes());
     }

@@ -70,9 +70,7 @@ impl Hub {
                 peer.replays.stop(room);
                 peer.rooms.remove(&room);
             }
-            if !self.notices.withdraw(id, room) {
-                self.publish(room, &make("AGENT_LEFT", gone), None);
-            }
+            self.publish(room, &make("AGENT_LEFT", gone), None);
         }
         self.tell(id, &make("LEFT", json!({"channel": name})));
         Ok(())
@@ -83,17 +81,15 @@ impl Hub {
         for room in &rooms {
             self.rooms[*room].leave(id);
         }
-        if !self.notices.cancel(id) {
-            self.notices.push(Notice {
-                id,
-                at,
-                name,
-                verified: false,
-                poses: false,
-                came: false,
-                rooms,
-            });
-        }
+        self.notices.push(Notice {
+            id,
+            at,
+            name,
+            verified: false,
+            poses: false,
+            came: false,
+            rooms,
+        });
     }
 
     /// Tells every member, perhaps but one.

@@ -8,7 +8,6 @@ use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocket};
 
 mod bounds;
 mod limits;
-mod smoke;
 
 use super::*;
 use crate::{
