@@ -191,7 +191,9 @@ fn check(hub: &Hub) {
 /// Gives how many messages came through.
 fn storm(seed: u64, settings: Value) -> u64 {
     let mut dice = Dice(seed);
-    let mut fixture = Fixture::with(settings, |limits| limits.early_frames = 0);
+    let mut fixture = Fixture::with(settings, |limits| {
+        (limits.early_frames, limits.guesses) = (0, 0)
+    });
     let _maker = fixture.agent(1_000_000, "maker");
     for channel in ["#general", "#a"] {
         let create = json!({"type": "CREATE_CHANNEL", "channel": channel});
