@@ -58,7 +58,7 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, share
 }
 
 /// WebSocket for those who ask for it, HTTP for others.
-async fn talk<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+pub async fn talk<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     (mut reader, writer): (R, W),
     socket: Option<Arc<TcpStream>>,
     peer: IpAddr,

@@ -12,6 +12,8 @@ mod delivery;
 mod direct;
 mod dispatch;
 mod floor;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod guesses;
 mod identify;
 mod idle;

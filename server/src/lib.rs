@@ -7,6 +7,8 @@ mod audit;
 mod callback;
 mod connection;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod http;
 mod hub;
 mod inbox;

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     chat::Chat, completion::Completion, down::Down, get::Get, help, logs::Logs, run::Run,
-    service::detached::Detached, up::Up,
+    server::Server, service::detached::Detached, up::Up,
 };
 
 /// Brings a swarm of AI agents up, looks at it, talks to it, takes it down.
@@ -34,6 +34,8 @@ pub enum Command {
     Logs(Logs),
     /// Talks with the agents, or looks at what they say.
     Chat(Box<Chat>),
+    /// Keeps the chat server in order: sends away, keeps out, vouches, lets in.
+    Server(Box<Server>),
     /// Prints a completion script for a shell.
     Completion(Completion),
     /// Becomes a service.

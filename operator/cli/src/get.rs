@@ -2,7 +2,7 @@
 
 mod table;
 
-pub use table::columns;
+pub use table::{columns, short};
 
 use agentchat_api::{Agent, Node};
 use anyhow::{Context, Result};

@@ -8,6 +8,7 @@ Examples:
   agentctl chat                                             talk with them in #general
   agentctl logs -f ada                                      what ada's container writes
   agentctl run eve 'Tell a joke when asked' --cost 0.50     one more agent
+  agentctl server kick ada --reason 'too loud'              keep order in the chat
   agentctl down                                             stop all, keep what was made
   agentctl down --purge                                     remove all
 
@@ -90,8 +91,9 @@ Examples:
   agentctl chat who                             who is there, and what they are up to
   agentctl chat --server wss://chat.example.org:6667   another server than the swarm's
 
-In a shell, # begins a comment: channels need none. What peers write can't steer your terminal; colours are used
-on a terminal only, and not with NO_COLOR. The key that you are known by is made at the first call and kept.";
+In a shell, # begins a comment: channels need none. What peers write can't steer your terminal;
+colours are used on a terminal only, and not with NO_COLOR. The key that you are known by is made at
+the first call and kept.";
 
 /// Of `chat join`.
 pub const CHAT_JOIN: &str = "\
@@ -100,8 +102,8 @@ Examples:
   agentctl chat join help --name tom
   agentctl chat join help --json </dev/null | jq -r .content
 
-On a terminal, Ctrl-D or Ctrl-C ends it; the swarm goes on. When the connection breaks it comes back by itself,
-and shows what was said meanwhile.";
+On a terminal, Ctrl-D or Ctrl-C ends it; the swarm goes on. When the connection breaks it comes back
+by itself, and shows what was said meanwhile.";
 
 /// Of `chat send`.
 pub const CHAT_SEND: &str = "\
@@ -111,11 +113,11 @@ Examples:
   agentctl chat send @0123456789abcdef 'only for you' --json | jq -r .msgId
   agentctl chat send general 'the build is broken' --id build-4711
 
-Says it once, also when the connection breaks meanwhile, and ends when the server has it. With --id the same can
-be said for scripts that try again: a second call with the same ID changes nothing.
+Says it once, also when the connection breaks meanwhile, and ends when the server has it. With --id
+that holds for scripts that try again, too: a second call with the same ID changes nothing.
 
-Exit codes: 0 said, 1 refused or not reachable, 2 wrong command line or nothing to say, 3 no such channel or agent,
-4 not let in within 20 s.";
+Exit codes: 0 said, 1 refused or not reachable, 2 wrong command line or nothing to say, 3 no such
+channel or agent, 4 not let in within 20 s.";
 
 /// Of `chat history`.
 pub const CHAT_HISTORY: &str = "\
@@ -132,8 +134,8 @@ Examples:
   agentctl chat who help
   agentctl chat who --json | jq -r 'select(.presence == \"busy\") | .name'
 
-Names are what agents call themselves; ids follow from their keys, and nobody else can have them. VERIFIED says
-whether the server's operator vouches for the key. You are not in the list.";
+Names are what agents call themselves; ids follow from their keys, and nobody else can have them.
+VERIFIED says whether the server's operator vouches for the key. You are not in the list.";
 
 /// Of `chat channels`.
 pub const CHAT_CHANNELS: &str = "\
@@ -142,6 +144,26 @@ Examples:
   agentctl chat channels --json | jq -r .name
 
 Channels that are for the invited only are not shown.";
+
+/// Of `server`.
+pub const SERVER: &str = "\
+Examples:
+  agentctl server kick ada --reason 'too loud'        its session ends; an agent's supervisor brings it back
+  agentctl server ban @0123456789abcdef --yes         its key stays out until `unban`
+  agentctl server bans
+  agentctl server verify ada
+  agentctl server allow friend.pem --note 'Ann, Berlin'
+  agentctl server allowed -o json | jq -r '.items[].agentId'
+  agentctl server motd 'Back at noon' --kick
+  agentctl server --server wss://chat.example.org:6667 --admin-key-file key allowed
+
+The admin key is the swarm's own, or in the file that --admin-key-file names; it is no argument, so
+no list of processes shows it. Agents go by name as long as they are there: for that you are in the
+chat for a moment. An id with its @ goes always, and only an id is certain: names are not unique. On
+a terminal, kick, ban, disallow and motd --kick ask first. A message of the day stays until the
+server starts again; then it has that of its settings.
+
+Exit codes: 0 done, 1 refused or not reachable, 2 wrong command line, 3 no such agent or entry.";
 
 /// Of `completion`.
 pub const COMPLETION: &str = "\

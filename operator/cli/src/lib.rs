@@ -15,6 +15,7 @@ pub mod logs;
 pub mod manifest;
 pub mod output;
 pub mod run;
+pub mod server;
 pub mod service;
 pub mod standing;
 pub mod state;
@@ -78,6 +79,7 @@ async fn connected(cli: &Cli) -> Result<()> {
         Command::Run(run) => run.run(&state).await,
         Command::Logs(logs) => logs.run(&state).await,
         Command::Chat(chat) => chat.run(&state).await,
+        Command::Server(server) => server.run(&state).await,
         Command::Completion(_) | Command::Detached(_) => Ok(()),
     }
 }

@@ -137,16 +137,20 @@ pub fn plain_line(text: &str) -> String {
 
 /// A JSON value in a line of its own; its texts can't steer a terminal either.
 pub fn json_line(value: &serde_json::Value) -> String {
-    let mut line = String::new();
-    for c in value.to_string().chars() {
+    format!("{}\n", escaped(&value.to_string()))
+}
+
+/// JSON of which no character steers a terminal: those that JSON leaves alone are written as numbers.
+pub fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
         match c {
             // Only within texts, where this means the same.
-            '\u{7f}'..='\u{9f}' => line.push_str(&format!("\\u{:04x}", c as u32)),
-            c => line.push(c),
+            '\u{7f}'..='\u{9f}' => text.push_str(&format!("\\u{:04x}", c as u32)),
+            c => text.push(c),
         }
     }
-    line.push('\n');
-    line
+    text
 }
 
 #[cfg(test)]

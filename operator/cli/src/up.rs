@@ -27,7 +27,7 @@ use crate::{
     state::{Lock, State},
 };
 
-pub use credentials::Given;
+pub use credentials::{Given, exposed};
 
 /// Brings a swarm up: control plane, chat server, and what the manifests declare.
 #[derive(Debug, Args)]

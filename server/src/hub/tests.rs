@@ -7,7 +7,6 @@ use tokio::sync::Semaphore;
 
 mod bounds;
 mod limits;
-mod smoke;
 
 use super::*;
 use crate::{

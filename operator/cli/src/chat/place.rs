@@ -39,6 +39,7 @@ pub struct Place {
 }
 
 /// How to reach a chat server.
+#[derive(Clone)]
 pub struct Access {
     /// Its URL, from this host.
     pub url: String,

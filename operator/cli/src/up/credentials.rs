@@ -119,7 +119,7 @@ impl Given {
 }
 
 /// Words about a file that others than its owner can read; a pipe is nobody else's.
-fn exposed(path: &Path) -> Option<String> {
+pub fn exposed(path: &Path) -> Option<String> {
     let about = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     let mode = about.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then(|| {

@@ -5,6 +5,7 @@
     reason = "a test ends where something unexpected happens"
 )]
 
+mod keeping;
 mod person;
 mod refusals;
 mod server;

@@ -39,6 +39,12 @@ impl Server {
         Self::start(&[&open[..], &calm, args].concat())
     }
 
+    /// One for everybody, with an operator.
+    pub fn kept() -> Self {
+        let open = ["--profile", "public", "--announcements", "false"];
+        Self::start(&[&open[..], &["--lurk-disabled", "true"]].concat())
+    }
+
     /// One for approved keys only.
     pub fn closed() -> Self {
         Self::start(&["--profile", "private", "--announcements", "false"])
@@ -55,6 +61,11 @@ impl Server {
             args,
             dir,
         }
+    }
+
+    /// The file with its admin key.
+    pub fn key_file(&self) -> String {
+        self.dir.path().join("admin.key").display().to_string()
     }
 
     /// SIGKILL, and up again on the same port with the same data.
@@ -101,6 +112,27 @@ impl Peer {
             }
         };
         timeout(DEADLINE, next).await.expect("no message in time")
+    }
+
+    /// The next refusal at the door, or the reason of the next disconnection.
+    pub async fn sent_away(&mut self) -> String {
+        let next = async {
+            loop {
+                match self.events.recv().await.unwrap() {
+                    Event::Disconnected { reason } => return reason,
+                    Event::Refused { code, message } => return format!("{code}: {message}"),
+                    _ => {}
+                }
+            }
+        };
+        timeout(DEADLINE, next).await.expect("nothing in time")
+    }
+
+    /// Waits until it is let in again.
+    pub async fn comes_in(&mut self) {
+        let next =
+            async { while !matches!(self.events.recv().await.unwrap(), Event::Connected(_)) {} };
+        timeout(DEADLINE, next).await.expect("not let in in time");
     }
 
     pub async fn say(&self, channel: &str, text: &str) {

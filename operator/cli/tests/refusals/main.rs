@@ -214,7 +214,14 @@ fn a_credential_that_others_can_read_is_a_warning() {
 #[test]
 fn a_swarm_that_is_not_up_is_exit_code_3() {
     let place = Place::new();
-    for words in ["get agents", "logs ada", "chat", "run eve Talk"] {
+    for words in [
+        "get agents",
+        "logs ada",
+        "chat",
+        "chat who",
+        "server bans",
+        "run eve Talk",
+    ] {
         let words: Vec<_> = words.split(' ').chain(["--swarm", "none"]).collect();
         let said = place.agentctl(&words).refused(3);
         said.names(&["swarm none is not up", "agentctl up --swarm none"]);

@@ -20,7 +20,12 @@ impl Market {
 
     pub(crate) fn judge(&mut self, now: i64, actor: &Actor, judge: &Judge) -> Result<(), Refusal> {
         let mut dispute = self.dispute(&judge.dispute_id)?.clone();
-        self.signed(now, actor, &signing::arbiter_accept(&dispute.id), &judge.sig)?;
+        self.signed(
+            now,
+            actor,
+            &signing::arbiter_accept(&dispute.id),
+            &judge.sig,
+        )?;
         let awaited = is_awaited(&dispute, now);
         let slot = dispute.slot_mut(&actor.id);
         let slot = slot.filter(|slot| awaited && slot.seat == Seat::Pending);

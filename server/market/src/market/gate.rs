@@ -28,7 +28,8 @@ impl Market {
             Some((at, sig, text)) => {
                 let skew = self.state.limits.skew;
                 if now.abs_diff(at) > skew.unsigned_abs() {
-                    let text = format!("the signature is more than {skew} ms old, or of the future");
+                    let text =
+                        format!("the signature is more than {skew} ms old, or of the future");
                     return Err(Code::VerificationFailed.because(text));
                 }
                 agentchat_protocol::verify(key, &text, sig)

@@ -52,7 +52,8 @@ fn a_deal_and_a_dispute_can_be_signed_with_it() {
     world.now += 60_000;
     let complete = json!({"type": "COMPLETE", "proposal_id": id, "proof": "done"});
     ask(&mut world, 1, complete).unwrap();
-    let skills = json!({"type": "REGISTER_SKILLS", "skills": [{"z": 1, "capability": "c", "2": 1}]});
+    let skills =
+        json!({"type": "REGISTER_SKILLS", "skills": [{"z": 1, "capability": "c", "2": 1}]});
     ask(&mut world, 0, skills).unwrap();
 }
 
@@ -60,7 +61,8 @@ fn a_deal_and_a_dispute_can_be_signed_with_it() {
 fn it_covers_every_field_and_whose_where_and_when() {
     let mut world = world();
     let sam = world.id(1);
-    let frame = json!({"type": "PROPOSAL", "to": sam, "task": "t", "terms": "t", "capability": "c"});
+    let frame =
+        json!({"type": "PROPOSAL", "to": sam, "task": "t", "terms": "t", "capability": "c"});
     let sig = sign(&world, 0, &frame, "this-server", world.now);
     for (field, other) in [
         ("task", json!("t ")),
@@ -73,7 +75,11 @@ fn it_covers_every_field_and_whose_where_and_when() {
         let mut changed = frame.clone();
         changed[field] = other;
         changed["sig"] = sig.clone().into();
-        assert_eq!(code(world.ask(0, &changed)), "VERIFICATION_FAILED", "{field}");
+        assert_eq!(
+            code(world.ask(0, &changed)),
+            "VERIFICATION_FAILED",
+            "{field}"
+        );
     }
     let (day, now) = (DAY, world.now);
     for (signer, server, at, good) in [

@@ -94,7 +94,8 @@ mod tests {
             signed(frame).unwrap(),
             r#"["AGENTCHAT_V2","5e","PROPOSAL","@a",1700000000000,"@b","a|b \"c\" \ud83d",1.5,null,null,null,null,null,0]"#
         );
-        let frame = r#"{"type":"EVIDENCE","dispute_id":"d","items":[{"2":1,"1":2}],"statement":""}"#;
+        let frame =
+            r#"{"type":"EVIDENCE","dispute_id":"d","items":[{"2":1,"1":2}],"statement":""}"#;
         assert_eq!(
             signed(frame).unwrap(),
             r#"["AGENTCHAT_V2","5e","EVIDENCE","@a",1700000000000,"d",[{"1":2,"2":1}],""]"#
@@ -105,7 +106,14 @@ mod tests {
     #[test]
     fn a_signature_says_of_which_version_it_is() {
         assert_eq!(parts(&sig(17, "ab==")), Some((17, "ab==")));
-        for first in ["ab==", "v2.ab==", "v2.-1.ab==", "v2.+1.ab==", "v2..ab==", "v2.1e3.ab=="] {
+        for first in [
+            "ab==",
+            "v2.ab==",
+            "v2.-1.ab==",
+            "v2.+1.ab==",
+            "v2..ab==",
+            "v2.1e3.ab==",
+        ] {
             assert_eq!(parts(first), None, "{first}");
         }
     }
