@@ -14,6 +14,7 @@ mod dispatch;
 mod floor;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
+mod guesses;
 mod identify;
 mod idle;
 mod invite;
@@ -62,6 +63,7 @@ use self::{
     callbacks::Callbacks,
     direct::Pairs,
     floor::Floor,
+    guesses::Guesses,
     notices::Notices,
     pace::Pace,
     peer::Peer,
@@ -109,6 +111,7 @@ struct Hub {
     motd: Option<String>,
     clocks: Clocks,
     pairs: Pairs,
+    guesses: Guesses,
     callbacks: Callbacks,
     floor: Floor,
     checks: Checks,
@@ -179,6 +182,7 @@ impl Hub {
             sent: usize::MAX - 1,
             clocks: Clocks::default(),
             pairs: Pairs::default(),
+            guesses: Guesses::default(),
             callbacks: Callbacks::default(),
             floor: Floor::default(),
             checks: Checks::default(),
@@ -302,6 +306,7 @@ impl Hub {
             Command::Gone { id } => self.remove(id),
             Command::More { id } => self.drained(id),
             Command::Alive { id } => self.alive(id),
+            Command::Silent { id } => self.audit("heartbeat_timeout", json!({"connection": id})),
             Command::Frame { id, text, share } => {
                 self.frame(id, &text);
                 drop(share);
@@ -310,8 +315,8 @@ impl Hub {
                 let said = match question {
                     Question::Health => Some(self.health().to_string()),
                     Question::Metrics => Some(self.metrics()),
-                    Question::Connections { key } => {
-                        let connections = self.connections(key.as_deref());
+                    Question::Connections { key, from } => {
+                        let connections = self.connections(key.as_deref(), from);
                         connections.map(|connections| connections.to_string())
                     }
                 };

@@ -85,6 +85,7 @@ impl World {
         let given = given.as_object().context("settings are an object")?;
         let mut settings = Settings::read(&Values::resolve(|_| None, |_| None, given)?)?;
         settings.limits.early_frames = 0;
+        settings.limits.guesses = 0;
         settings.limits.wrong_keys = u32::MAX;
         let store = Store::open(Path::new(":memory:"))?;
         // Who may judge has a standing, which takes many deals.
@@ -175,7 +176,10 @@ impl World {
         let questions = [
             Question::Health,
             Question::Metrics,
-            Question::Connections { key },
+            Question::Connections {
+                key,
+                from: [127, 0, 0, 1].into(),
+            },
         ];
         let question = choices.one(&questions);
         let (answer, mut answered) = oneshot::channel();
