@@ -85,6 +85,10 @@ pub async fn talk<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
         let halves = (Cursor::new(bytes).chain(reader), writer);
         return session::serve(halves, socket, id, from, place, shared).await;
     }
+    let head = head.map(|head| {
+        let from = head.address(peer, &shared.trusted);
+        (head, from)
+    });
     let answer = timeout(limits.write, http::answer(writer, head, &shared.inbox));
     let answered = shared.shutdown.run_until_cancelled(answer).await;
     if let Some(Ok(Err(error))) = answered {

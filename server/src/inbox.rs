@@ -35,6 +35,8 @@ pub enum Question {
     Connections {
         /// The admin key.
         key: Option<String>,
+        /// Who asks.
+        from: IpAddr,
     },
 }
 
@@ -65,6 +67,11 @@ pub enum Command {
     },
     /// The client gave the sign of life that it was asked for with [`Out::Probe`](crate::outbox::Out::Probe).
     Alive {
+        /// Which connection.
+        id: u64,
+    },
+    /// The client gave no sign of life for too long, and is about to be dropped.
+    Silent {
         /// Which connection.
         id: u64,
     },

@@ -154,7 +154,7 @@ async fn hear(mut commands: mpsc::Receiver<Command>) -> Vec<String> {
                 outboxes.clear();
             }
             Command::Ask { answer, .. } => drop(answer.send(Some("{}".to_owned()))),
-            Command::More { .. } | Command::Alive { .. } => {}
+            Command::More { .. } | Command::Alive { .. } | Command::Silent { .. } => {}
             Command::Stop => panic!("a session stopped the server"),
         }
         assert!(gone || outboxes.len() <= 1);

@@ -5,6 +5,16 @@ use serde_json::{Map, Value, json};
 use super::{Hub, disk::stores, market};
 use crate::frame::{self, Refusal, invalid, make};
 
+/// What others see of somebody, who is introduced before.
+const SHOWING: [&str; 6] = [
+    "MSG",
+    "TYPING",
+    "SET_PRESENCE",
+    "SET_NICK",
+    "RESPONDING_TO",
+    "LEAVE",
+];
+
 impl Hub {
     /// Carries a frame out, or says why not.
     pub(super) fn frame(&mut self, id: u64, text: &str) {
@@ -45,6 +55,9 @@ impl Hub {
         type_: &str,
         fields: &Map<String, Value>,
     ) -> Result<(), Refusal> {
+        if SHOWING.contains(&type_) {
+            self.introduce(id);
+        }
         match type_ {
             "PING" => {
                 self.tell(id, &make("PONG", json!({})));

@@ -1,6 +1,6 @@
 //! How the server is: for people, for monitoring, for its operator.
 
-use std::{fmt::Write, time::Instant};
+use std::{fmt::Write, net::IpAddr, time::Instant};
 
 use serde_json::{Map, Value, json};
 
@@ -124,8 +124,17 @@ impl Hub {
     }
 
     /// The answer to `GET /api/connections`; none without the right key.
-    pub(super) fn connections(&self, key: Option<&str>) -> Option<Value> {
-        if !same(key?, self.settings.keys.admin.as_deref()?) {
+    pub(super) fn connections(&mut self, key: Option<&str>, from: IpAddr) -> Option<Value> {
+        let right = self.settings.keys.admin.as_deref()?;
+        if !self
+            .guesses
+            .may(from, now_ms(), self.settings.limits.guesses)
+        {
+            return None;
+        }
+        if !same(key?, right) {
+            self.guesses.note(from, now_ms());
+            self.counts.wrong_keys += 1;
             return None;
         }
         let entry = |peer: &Peer| {

@@ -85,6 +85,7 @@ impl World {
         let given = given.as_object().context("settings are an object")?;
         let mut settings = Settings::read(&Values::resolve(|_| None, |_| None, given)?)?;
         settings.limits.early_frames = 0;
+        settings.limits.guesses = 0;
         settings.limits.wrong_keys = u32::MAX;
         let store = Store::open(Path::new(":memory:"))?;
         // Who may judge has a standing, which takes many deals.
@@ -175,7 +176,10 @@ impl World {
         let questions = [
             Question::Health,
             Question::Metrics,
-            Question::Connections { key },
+            Question::Connections {
+                key,
+                from: [127, 0, 0, 1].into(),
+            },
         ];
         let question = choices.one(&questions);
         let (answer, mut answered) = oneshot::channel();
@@ -192,6 +196,7 @@ impl World {
             if let Err(error) = self.hub.batch(commands.into_iter()) {
                 panic!("{error:#}");
             }
+            self.hub.deliver();
             assert_eq!(self.hub.counts.failed_batches, 0, "storage failed");
             self.hear();
             if self.waiting.is_empty() {
@@ -208,21 +213,17 @@ impl World {
             all.extend(taken.into_iter().map(|out| (*id, out)));
         }
         for (id, out) in all {
-            if let Out::Text(frame) | Out::Replay(frame) = out {
-                self.learn(id, frame.bytes());
+            let wire = out.bytes().map(|bytes| &bytes[..]).unwrap_or_default();
+            for text in crate::wire::texts(wire) {
+                self.learn(id, text);
             }
         }
         let hub = &self.hub;
         self.peers.retain(|id, _| hub.peers.contains_key(id));
     }
 
-    fn learn(&mut self, id: u64, frame: &[u8]) {
-        let head = match frame.get(1) {
-            Some(127) => 10,
-            Some(126) => 4,
-            _ => 2,
-        };
-        let text = String::from_utf8_lossy(frame.get(head..).unwrap_or_default());
+    fn learn(&mut self, id: u64, text: &[u8]) {
+        let text = String::from_utf8_lossy(text);
         let frame: Value = serde_json::from_str(&text).unwrap_or_default();
         assert!(
             frame["type"].is_string() && frame["ts"].is_i64(),
