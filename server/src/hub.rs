@@ -24,6 +24,7 @@ mod message;
 mod moderation;
 mod names;
 mod notices;
+mod pace;
 mod peer;
 mod presence;
 mod random;
@@ -41,7 +42,11 @@ mod timers;
 mod verification;
 mod welcome;
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use agentchat_market::Market;
 use agentchat_store::{Store, StoreError};
@@ -60,6 +65,7 @@ use self::{
     floor::Floor,
     guesses::Guesses,
     notices::Notices,
+    pace::Pace,
     peer::Peer,
     rooms::Room,
     status::{Began, Counts},
@@ -76,8 +82,10 @@ use crate::{
     settings::Settings,
 };
 
-/// The most commands of a batch.
+/// The most commands of a batch…
 const BATCH: usize = 1024;
+/// …and bytes of frames, but for the last one: everybody may have to be told all of them.
+const BATCH_BYTES: usize = 256 * 1024;
 
 /// All state.
 struct Hub {
@@ -116,6 +124,7 @@ struct Hub {
     /// What is to be said once the batch is durable.
     outs: Vec<(u64, Out)>,
     joined: Joined,
+    pace: Pace,
     /// Connections that end with this batch: their last words may be among `outs`.
     leaving: HashMap<u64, Outbox>,
     timers: Timers,
@@ -183,6 +192,7 @@ impl Hub {
             webhook: None,
             outs: vec![],
             joined: Joined::default(),
+            pace: Pace::default(),
             leaving: HashMap::new(),
             timers: Timers::default(),
             takeovers: Takeovers::default(),
@@ -222,13 +232,12 @@ impl Hub {
                 // Something is due, and nothing came.
                 Err(_) => {}
             }
-            while batch.len() < BATCH
-                && let Ok(command) = queue.try_recv()
-            {
-                batch.push(command);
-            }
+            self.gather(&mut batch, &mut queue);
             let stop = batch.iter().any(|c| matches!(c, Command::Stop));
-            self.batch(batch.drain(..))?;
+            let size = batch.len();
+            let took = self.batch(batch.drain(..))?;
+            self.pace.done(size, queue.len(), took);
+            self.deliver();
             if stop {
                 self.say_goodbye();
                 return Ok(());
@@ -236,8 +245,36 @@ impl Hub {
         }
     }
 
-    /// Carries out a batch: all of it is durable before anybody hears of it, or none of it happened.
-    fn batch(&mut self, commands: impl Iterator<Item = Command>) -> anyhow::Result<()> {
+    /// Takes what is there, and waits a little for what is about to come.
+    fn gather(&self, batch: &mut Vec<Command>, queue: &mut mpsc::Receiver<Command>) {
+        let (patience, expected) = self.pace.patience();
+        let until = Instant::now() + patience;
+        let mut bytes = 0;
+        loop {
+            while batch.len() < BATCH
+                && bytes < BATCH_BYTES
+                && let Ok(command) = queue.try_recv()
+            {
+                if let Command::Frame { text, .. } = &command {
+                    bytes += text.len();
+                }
+                batch.push(command);
+            }
+            let late = Instant::now() >= until;
+            if late
+                || batch.is_empty()
+                || batch.len() >= expected.min(BATCH)
+                || bytes >= BATCH_BYTES
+            {
+                return;
+            }
+            std::thread::sleep(pace::LOOK);
+        }
+    }
+
+    /// Carries out a batch: all of it is durable when this returns, or none of it happened; then it is to be
+    /// delivered. Gives how long it took to make it durable.
+    fn batch(&mut self, commands: impl Iterator<Item = Command>) -> anyhow::Result<Duration> {
         self.store.begin().context("no batch can be begun")?;
         self.trade_goes_on();
         for command in commands {
@@ -248,11 +285,11 @@ impl Hub {
         }
         self.tell_notices();
         self.counts.batches += 1;
+        let began = Instant::now();
         match self.store.commit() {
             Ok(()) => {
                 self.audit.write();
                 self.tell_hooks();
-                self.deliver();
             }
             Err(error) => {
                 tracing::error!(%error, "storage failed; everybody is disconnected");
@@ -260,7 +297,7 @@ impl Hub {
                 self.start_over().context("storage can't be read")?;
             }
         }
-        Ok(())
+        Ok(began.elapsed())
     }
 
     fn take(&mut self, command: Command) {

@@ -64,7 +64,7 @@ impl Hub {
         let Ok(room) = self.visible(id, name) else {
             return Ok(());
         };
-        if self.rooms[room].members.remove(&id) {
+        if self.rooms[room].leave(id) {
             self.audit("leave", json!({"agent": gone["agent"], "channel": name}));
             if let Some(peer) = self.peers.get_mut(&id) {
                 peer.replays.stop(room);
@@ -79,7 +79,7 @@ impl Hub {
     /// A connection ended: it leaves every channel.
     pub(super) fn depart(&mut self, id: u64, at: String, name: String, rooms: Vec<usize>) {
         for room in &rooms {
-            self.rooms[*room].members.remove(&id);
+            self.rooms[*room].leave(id);
         }
         self.notices.push(Notice {
             id,

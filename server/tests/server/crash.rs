@@ -38,6 +38,7 @@ impl Writer {
         }
     }
 
+    /// Hears the next acknowledgement.
     async fn hear(&mut self, raw: &mut Raw) {
         let echo = raw.hear("MSG").await;
         let n: u64 = echo["content"].as_str().unwrap().parse().unwrap();
@@ -67,7 +68,8 @@ async fn what_was_acknowledged_survives_a_kill_at_any_moment() {
         server.kill_and_restart();
     }
     let mut raw = server.raw().await;
-    writer.flood(&mut raw, 1).await;
+    let rest = writer.waiting.len();
+    writer.flood(&mut raw, rest).await;
     while !writer.waiting.is_empty() {
         writer.hear(&mut raw).await;
     }

@@ -196,6 +196,7 @@ impl World {
             if let Err(error) = self.hub.batch(commands.into_iter()) {
                 panic!("{error:#}");
             }
+            self.hub.deliver();
             assert_eq!(self.hub.counts.failed_batches, 0, "storage failed");
             self.hear();
             if self.waiting.is_empty() {
@@ -212,21 +213,17 @@ impl World {
             all.extend(taken.into_iter().map(|out| (*id, out)));
         }
         for (id, out) in all {
-            if let Out::Text(frame) | Out::Replay(frame) = out {
-                self.learn(id, frame.bytes());
+            let wire = out.bytes().map(|bytes| &bytes[..]).unwrap_or_default();
+            for text in crate::wire::texts(wire) {
+                self.learn(id, text);
             }
         }
         let hub = &self.hub;
         self.peers.retain(|id, _| hub.peers.contains_key(id));
     }
 
-    fn learn(&mut self, id: u64, frame: &[u8]) {
-        let head = match frame.get(1) {
-            Some(127) => 10,
-            Some(126) => 4,
-            _ => 2,
-        };
-        let text = String::from_utf8_lossy(frame.get(head..).unwrap_or_default());
+    fn learn(&mut self, id: u64, text: &[u8]) {
+        let text = String::from_utf8_lossy(text);
         let frame: Value = serde_json::from_str(&text).unwrap_or_default();
         assert!(
             frame["type"].is_string() && frame["ts"].is_i64(),
