@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Hub, market};
+use super::{Hub, disk::stores, market};
 use crate::frame::{self, Refusal, invalid, make};
 
 /// What others see of somebody, who is introduced before.
@@ -28,9 +28,14 @@ impl Hub {
             self.close(id, 1008, "Rate limit exceeded");
             return;
         }
-        let handled = frame::parse(text).and_then(|(type_, fields)| match market::knows(&type_) {
-            true => self.trade(id, text),
-            false => self.dispatch(id, &type_, &fields),
+        let handled = frame::parse(text).and_then(|(type_, fields)| {
+            if stores(&type_) {
+                self.has_room(text.len())?;
+            }
+            match market::knows(&type_) {
+                true => self.trade(id, text),
+                false => self.dispatch(id, &type_, &fields),
+            }
         });
         self.answer(id, handled);
     }
