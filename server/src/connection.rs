@@ -58,7 +58,7 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, share
 }
 
 /// WebSocket for those who ask for it, HTTP for others.
-async fn talk<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+pub async fn talk<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     (mut reader, writer): (R, W),
     socket: Option<Arc<TcpStream>>,
     peer: IpAddr,
@@ -85,6 +85,10 @@ async fn talk<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
         let halves = (Cursor::new(bytes).chain(reader), writer);
         return session::serve(halves, socket, id, from, place, shared).await;
     }
+    let head = head.map(|head| {
+        let from = head.address(peer, &shared.trusted);
+        (head, from)
+    });
     let answer = timeout(limits.write, http::answer(writer, head, &shared.inbox));
     let answered = shared.shutdown.run_until_cancelled(answer).await;
     if let Some(Ok(Err(error))) = answered {

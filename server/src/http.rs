@@ -2,7 +2,7 @@
 
 mod head;
 
-use std::{io, time::Duration};
+use std::{io, net::IpAddr, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -46,12 +46,12 @@ pub async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Vec<u
 /// Answers a request.
 pub async fn answer(
     mut writer: impl AsyncWrite + Unpin,
-    head: Option<Head>,
+    head: Option<(Head, IpAddr)>,
     hub: &Inbox,
 ) -> io::Result<()> {
     let (status, type_, body) = match head {
         None => ("400 Bad Request", PLAIN, "not a request\n".to_owned()),
-        Some(head) => respond(&head, hub).await,
+        Some((head, from)) => respond(&head, from, hub).await,
     };
     let length = body.len();
     let head = format!(
@@ -61,7 +61,7 @@ pub async fn answer(
     writer.shutdown().await
 }
 
-async fn respond(head: &Head, hub: &Inbox) -> Answer {
+async fn respond(head: &Head, from: IpAddr, hub: &Inbox) -> Answer {
     let unwell = |type_, body: &str| ("503 Service Unavailable", type_, body.to_owned());
     match (&*head.method, &*head.target) {
         ("GET", "/health") => match ask(hub, Question::Health).await {
@@ -70,8 +70,9 @@ async fn respond(head: &Head, hub: &Inbox) -> Answer {
         },
         // That the process answers at all is what is asked.
         ("GET", "/livez") => ("200 OK", PLAIN, "ok\n".to_owned()),
-        ("GET", "/readyz") => match ask(hub, Question::Health).await {
-            Some(_) => ("200 OK", PLAIN, "ok\n".to_owned()),
+        ("GET", "/readyz") => match ask(hub, Question::Ready).await {
+            Some(None) => ("200 OK", PLAIN, "ok\n".to_owned()),
+            Some(Some(why)) => unwell(PLAIN, &why),
             None => unwell(PLAIN, "the hub does not answer\n"),
         },
         ("GET", "/metrics") => match ask(hub, Question::Metrics).await {
@@ -80,7 +81,7 @@ async fn respond(head: &Head, hub: &Inbox) -> Answer {
         },
         ("GET", "/api/connections") => {
             let key = head.header("x-admin-key").map(str::to_owned);
-            match ask(hub, Question::Connections { key }).await {
+            match ask(hub, Question::Connections { key, from }).await {
                 Some(Some(body)) => ("200 OK", JSON, body),
                 Some(None) => {
                     let body = "{\"error\":\"Unauthorized\"}".to_owned();

@@ -2,7 +2,7 @@
 //!
 //! It takes what waits as one batch, in one transaction. Nobody hears of anything before the batch is durable.
 //! When storage fails, the batch never happened: everybody is disconnected and what is known is read anew,
-//! so that memory and storage can't disagree.
+//! so that memory and storage can't disagree. Before a disk is full, what would be stored is refused.
 
 mod admin;
 mod allowance;
@@ -10,8 +10,12 @@ mod callbacks;
 mod captcha;
 mod delivery;
 mod direct;
+mod disk;
 mod dispatch;
 mod floor;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
+mod guesses;
 mod identify;
 mod idle;
 mod invite;
@@ -21,6 +25,7 @@ mod message;
 mod moderation;
 mod names;
 mod notices;
+mod pace;
 mod peer;
 mod presence;
 mod random;
@@ -38,7 +43,11 @@ mod timers;
 mod verification;
 mod welcome;
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use agentchat_market::Market;
 use agentchat_store::{Store, StoreError};
@@ -55,7 +64,9 @@ use self::{
     callbacks::Callbacks,
     direct::Pairs,
     floor::Floor,
+    guesses::Guesses,
     notices::Notices,
+    pace::Pace,
     peer::Peer,
     rooms::Room,
     status::{Began, Counts},
@@ -65,6 +76,7 @@ use self::{
 };
 use crate::{
     audit::Audit,
+    disk::{Guard, LOOK},
     frame::now_ms,
     inbox::{Command, Question},
     outbox::{Joined, Out, Outbox},
@@ -72,8 +84,10 @@ use crate::{
     settings::Settings,
 };
 
-/// The most commands of a batch.
+/// The most commands of a batch…
 const BATCH: usize = 1024;
+/// …and bytes of frames, but for the last one: everybody may have to be told all of them.
+const BATCH_BYTES: usize = 256 * 1024;
 
 /// All state.
 struct Hub {
@@ -99,6 +113,7 @@ struct Hub {
     motd: Option<String>,
     clocks: Clocks,
     pairs: Pairs,
+    guesses: Guesses,
     callbacks: Callbacks,
     floor: Floor,
     checks: Checks,
@@ -111,6 +126,7 @@ struct Hub {
     /// What is to be said once the batch is durable.
     outs: Vec<(u64, Out)>,
     joined: Joined,
+    pace: Pace,
     /// Connections that end with this batch: their last words may be among `outs`.
     leaving: HashMap<u64, Outbox>,
     timers: Timers,
@@ -118,6 +134,7 @@ struct Hub {
     began: Began,
     counts: Counts,
     audit: Audit,
+    disk: Guard,
 }
 
 /// Starts the thread; the receiver resolves when it has ended, or failed.
@@ -152,6 +169,7 @@ impl Hub {
                 .with_context(|| format!("the audit log {} can't be opened", path.display()))?,
             None => Audit::default(),
         };
+        let disk = Guard::new(settings.disk_reserve);
         let mut hub = Self {
             store,
             motd: settings.motd.clone(),
@@ -168,6 +186,7 @@ impl Hub {
             sent: usize::MAX - 1,
             clocks: Clocks::default(),
             pairs: Pairs::default(),
+            guesses: Guesses::default(),
             callbacks: Callbacks::default(),
             floor: Floor::default(),
             checks: Checks::default(),
@@ -177,12 +196,14 @@ impl Hub {
             webhook: None,
             outs: vec![],
             joined: Joined::default(),
+            pace: Pace::default(),
             leaving: HashMap::new(),
             timers: Timers::default(),
             takeovers: Takeovers::default(),
             began: Began::now(),
             counts: Counts::default(),
             audit,
+            disk,
         };
         hub.audit(
             "server_start",
@@ -203,7 +224,11 @@ impl Hub {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let notices = self.notices.due(self.settings.limits.notice);
-            let trade = Self::trade_due(&self.market);
+            let trade = match self.disk.is_full() {
+                // What is due there waits for room.
+                true => Some((Instant::now() + LOOK).into()),
+                false => Self::trade_due(&self.market),
+            };
             let due = [self.timers.next(), notices, trade];
             let due = due.into_iter().flatten().min();
             let next = match due {
@@ -216,13 +241,12 @@ impl Hub {
                 // Something is due, and nothing came.
                 Err(_) => {}
             }
-            while batch.len() < BATCH
-                && let Ok(command) = queue.try_recv()
-            {
-                batch.push(command);
-            }
+            self.gather(&mut batch, &mut queue);
             let stop = batch.iter().any(|c| matches!(c, Command::Stop));
-            self.batch(batch.drain(..))?;
+            let size = batch.len();
+            let took = self.batch(batch.drain(..))?;
+            self.pace.done(size, queue.len(), took);
+            self.deliver();
             if stop {
                 self.say_goodbye();
                 return Ok(());
@@ -230,8 +254,37 @@ impl Hub {
         }
     }
 
-    /// Carries out a batch: all of it is durable before anybody hears of it, or none of it happened.
-    fn batch(&mut self, commands: impl Iterator<Item = Command>) -> anyhow::Result<()> {
+    /// Takes what is there, and waits a little for what is about to come.
+    fn gather(&self, batch: &mut Vec<Command>, queue: &mut mpsc::Receiver<Command>) {
+        let (patience, expected) = self.pace.patience();
+        let until = Instant::now() + patience;
+        let mut bytes = 0;
+        loop {
+            while batch.len() < BATCH
+                && bytes < BATCH_BYTES
+                && let Ok(command) = queue.try_recv()
+            {
+                if let Command::Frame { text, .. } = &command {
+                    bytes += text.len();
+                }
+                batch.push(command);
+            }
+            let late = Instant::now() >= until;
+            if late
+                || batch.is_empty()
+                || batch.len() >= expected.min(BATCH)
+                || bytes >= BATCH_BYTES
+            {
+                return;
+            }
+            std::thread::sleep(pace::LOOK);
+        }
+    }
+
+    /// Carries out a batch: all of it is durable when this returns, or none of it happened; then it is to be
+    /// delivered. Gives how long it took to make it durable.
+    fn batch(&mut self, commands: impl Iterator<Item = Command>) -> anyhow::Result<Duration> {
+        self.look_at_disk();
         self.store.begin().context("no batch can be begun")?;
         self.trade_goes_on();
         for command in commands {
@@ -242,19 +295,21 @@ impl Hub {
         }
         self.tell_notices();
         self.counts.batches += 1;
+        let began = Instant::now();
         match self.store.commit() {
             Ok(()) => {
                 self.audit.write();
                 self.tell_hooks();
-                self.deliver();
             }
             Err(error) => {
-                tracing::error!(%error, "storage failed; everybody is disconnected");
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(%error, cause, "storage failed; everybody is disconnected");
                 self.counts.failed_batches += 1;
+                self.write_failed(&error);
                 self.start_over().context("storage can't be read")?;
             }
         }
-        Ok(())
+        Ok(began.elapsed())
     }
 
     fn take(&mut self, command: Command) {
@@ -263,6 +318,7 @@ impl Hub {
             Command::Gone { id } => self.remove(id),
             Command::More { id } => self.drained(id),
             Command::Alive { id } => self.alive(id),
+            Command::Silent { id } => self.audit("heartbeat_timeout", json!({"connection": id})),
             Command::Frame { id, text, share } => {
                 self.frame(id, &text);
                 drop(share);
@@ -270,9 +326,10 @@ impl Hub {
             Command::Ask { question, answer } => {
                 let said = match question {
                     Question::Health => Some(self.health().to_string()),
+                    Question::Ready => self.unready(),
                     Question::Metrics => Some(self.metrics()),
-                    Question::Connections { key } => {
-                        let connections = self.connections(key.as_deref());
+                    Question::Connections { key, from } => {
+                        let connections = self.connections(key.as_deref(), from);
                         connections.map(|connections| connections.to_string())
                     }
                 };

@@ -27,12 +27,16 @@ pub struct From {
 pub enum Question {
     /// How the server is, JSON.
     Health,
+    /// What does not work; no answer when all of it does.
+    Ready,
     /// Figures, in the text format of Prometheus.
     Metrics,
     /// Who is connected, JSON; no answer without the right key.
     Connections {
         /// The admin key.
         key: Option<String>,
+        /// Who asks.
+        from: IpAddr,
     },
 }
 
@@ -63,6 +67,11 @@ pub enum Command {
     },
     /// The client gave the sign of life that it was asked for with [`Out::Probe`](crate::outbox::Out::Probe).
     Alive {
+        /// Which connection.
+        id: u64,
+    },
+    /// The client gave no sign of life for too long, and is about to be dropped.
+    Silent {
         /// Which connection.
         id: u64,
     },

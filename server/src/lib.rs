@@ -6,7 +6,10 @@
 mod audit;
 mod callback;
 mod connection;
+mod disk;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod http;
 mod hub;
 mod inbox;

@@ -44,6 +44,8 @@ pub struct Limits {
     pub early_bytes: usize,
     /// Wrong admin keys that a connection may give.
     pub wrong_keys: u32,
+    /// Wrong admin keys of one address in a minute; 0 for any number.
+    pub guesses: u32,
     /// Between two messages of an agent; 0 or less for no limit.
     pub message_ms: i64,
     /// Between two changes of an agent's nick.
@@ -122,6 +124,7 @@ impl Default for Limits {
             bytes: 64 * 1024 * 1024,
             early_bytes: 4 * 1024 * 1024,
             wrong_keys: 5,
+            guesses: 100,
             message_ms: 1000,
             nick_ms: 30_000,
             chunk_ms: 100,

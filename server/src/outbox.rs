@@ -30,6 +30,15 @@ const IDLE: usize = 32;
 #[derive(Debug)]
 pub struct Full;
 
+/// What became of what was put in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// All of it is with the operating system.
+    Sent,
+    /// Some of it waits for the session.
+    Queued,
+}
+
 struct State {
     frames: VecDeque<Out>,
     /// Weight of the frames.
@@ -45,15 +54,10 @@ struct State {
 }
 
 impl State {
-    /// Writes as much as the socket takes at once: how many bytes.
-    fn write(&self, bytes: &[u8]) -> usize {
-        match &self.socket {
-            Some(socket) if self.frames.is_empty() && !self.writing => {
-                // What is wrong with the socket, if it is broken, the session finds out and says.
-                socket.try_write(bytes).unwrap_or(0)
-            }
-            _ => 0,
-        }
+    /// The socket, if nothing is to go before what goes there now.
+    fn free(&self) -> Option<&TcpStream> {
+        let free = self.frames.is_empty() && !self.writing;
+        self.socket.as_deref().filter(|_| free)
     }
 
     /// Puts in what was not written of these.
@@ -64,14 +68,14 @@ impl State {
         bound: usize,
     ) -> Result<(), Full> {
         for out in outs {
-            let size = out.size();
-            if written == 0 {
-                self.push(out.clone(), bound)?;
-            } else if written < size {
-                let rest = out.frame().map(|frame| frame.bytes().slice(written..));
-                self.push(Out::Raw(rest.unwrap_or_default()), bound)?;
+            match out.bytes() {
+                Some(bytes) if written >= bytes.len() => written -= bytes.len(),
+                Some(bytes) if written > 0 => {
+                    self.push(Out::Raw(bytes.slice(written..)), bound)?;
+                    written = 0;
+                }
+                _ => self.push(out.clone(), bound)?,
             }
-            written = written.saturating_sub(size);
         }
         Ok(())
     }
@@ -101,25 +105,28 @@ impl Mailbox {
         &self,
         outs: impl Iterator<Item = &'a Out> + Clone,
         joined: &mut Joined,
-    ) -> Result<(), Full> {
+    ) -> Result<Put, Full> {
         let mut state = self.lock();
         if !state.open {
-            return Ok(());
+            return Ok(Put::Queued);
         }
-        let written = match joined.join(outs.clone()) {
-            Some(bytes) => match state.write(bytes) {
-                written if written == bytes.len() => return Ok(()),
-                written => written,
-            },
-            None => 0,
-        };
+        let mut written = 0;
+        if let Some(socket) = state.free()
+            && let Some(bytes) = joined.join(outs.clone())
+        {
+            // What is wrong with the socket, if it is broken, the session finds out and says.
+            written = socket.try_write(bytes).unwrap_or(0);
+            if written == bytes.len() {
+                return Ok(Put::Sent);
+            }
+        }
         let put = state.push_rest(outs, written, self.bound);
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
-        put
+        put.map(|()| Put::Queued)
     }
 
     fn end(&self) {
@@ -177,11 +184,12 @@ pub fn outbox(bound: usize, socket: Option<Arc<TcpStream>>) -> (Outbox, Queue, C
 
 impl Outbox {
     /// Sends these, or puts them in. A session that has ended takes nothing more, and that is no error.
+    /// Once they are sent, nobody reports [`Out::More`] any more.
     pub fn put<'a>(
         &self,
         outs: impl Iterator<Item = &'a Out> + Clone,
         joined: &mut Joined,
-    ) -> Result<(), Full> {
+    ) -> Result<Put, Full> {
         self.mailbox.put(outs, joined)
     }
 

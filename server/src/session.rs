@@ -203,6 +203,9 @@ async fn write<W: AsyncWrite + Unpin>(
             there = queue.take(&mut taken) => there,
             _ = alive.tick() => {
                 if !signs.ask() {
+                    if let Err(HubGone) = hub.send(Command::Silent { id }).await {
+                        tracing::debug!(id, "the hub has ended: nobody notes the silence");
+                    }
                     return End::Drop;
                 }
                 queue.ping();

@@ -50,20 +50,21 @@ impl Encoded {
         }
     }
 
+    /// Adds a frame whose text has these parts.
+    pub fn add(frames: &mut Vec<u8>, parts: &[&[u8]]) {
+        let (head, start) = head(parts.iter().map(|part| part.len()).sum());
+        frames.extend_from_slice(&head[start..]);
+        parts.iter().for_each(|part| frames.extend_from_slice(part));
+    }
+
     /// The whole frame.
     pub fn bytes(&self) -> &Bytes {
         &self.frame
     }
 
-    /// Whether both are the same frame, not only equal ones.
-    pub fn is(&self, other: &Self) -> bool {
-        std::ptr::eq(&raw const self.frame[..], &raw const other.frame[..])
-    }
-
-    /// The text in it.
-    #[cfg(test)]
-    pub fn payload(&self) -> &str {
-        std::str::from_utf8(&self.frame[self.head..]).unwrap()
+    /// The text in it, which shares its memory.
+    pub fn payload(&self) -> Bytes {
+        self.frame.slice(self.head..)
     }
 
     /// The text in it, in bytes.
@@ -95,6 +96,27 @@ fn head(length: usize) -> ([u8; HEAD], usize) {
     (head, start)
 }
 
+/// The texts of frames that were written here.
+#[cfg(any(test, feature = "fuzzing"))]
+pub fn texts(mut wire: &[u8]) -> Vec<&[u8]> {
+    let mut texts = vec![];
+    while let [TEXT, length, rest @ ..] = wire {
+        let (bytes, rest) = match length {
+            126 => rest.split_at(2),
+            127 => rest.split_at(8),
+            _ => (std::slice::from_ref(length), rest),
+        };
+        let length = bytes
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        let (text, rest) = rest.split_at(length);
+        texts.push(text);
+        wire = rest;
+    }
+    assert!(wire.is_empty(), "not a text frame: {wire:?}");
+    texts
+}
+
 #[cfg(test)]
 mod tests {
     use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocket};
@@ -111,7 +133,16 @@ mod tests {
             let mut socket = WebSocket::from_raw_socket(wire, Role::Client, None);
             assert_eq!(socket.read().unwrap(), Message::text(text));
         }
+        let mut several = vec![];
+        for length in [0, 125, 126, 65_535, 65_536] {
+            Encoded::add(
+                &mut several,
+                &[&vec![b'x'; length / 2], &vec![b'y'; length - length / 2]],
+            );
+        }
+        let lengths: Vec<_> = texts(&several).into_iter().map(<[u8]>::len).collect();
+        assert_eq!(lengths, [0, 125, 126, 65_535, 65_536]);
         let frame = Encoded::json(&serde_json::json!({"type": "PONG"}));
-        assert_eq!(frame.payload(), r#"{"type":"PONG"}"#);
+        assert_eq!(frame.payload(), r#"{"type":"PONG"}"#.as_bytes());
     }
 }

@@ -24,6 +24,8 @@ mod error;
 mod events;
 mod files;
 mod frames;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod history;
 mod lenient;
 mod limits;

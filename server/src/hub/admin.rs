@@ -105,11 +105,23 @@ impl Hub {
             Key::Allowlist => invalid("this server has no admin key"),
             Key::Admin => ("AUTH_REQUIRED", "the admin key is wrong".to_owned()),
         })?;
+        let from = self.peers.get(&id).map(|peer| peer.from.address);
+        let may = |from| {
+            self.guesses
+                .may(from, now_ms(), self.settings.limits.guesses)
+        };
+        if !from.is_none_or(may) {
+            let text = "too many wrong admin keys came from your address; wait a minute";
+            return Err(("AUTH_REQUIRED", text.to_owned()));
+        }
         if same(given, right) {
             return Ok(());
         }
         let most = self.settings.limits.wrong_keys;
         self.counts.wrong_keys += 1;
+        if let Some(from) = from {
+            self.guesses.note(from, now_ms());
+        }
         let wrong = ("AUTH_REQUIRED", "the admin key is wrong".to_owned());
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.wrong_keys += 1;

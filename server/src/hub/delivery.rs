@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Hub, peer::Stage};
-use crate::{outbox::Out, wire::Encoded};
+use crate::{
+    outbox::{Out, Put},
+    wire::Encoded,
+};
 
 impl Hub {
     /// Tells one connection, once the batch is durable.
@@ -55,7 +58,7 @@ impl Hub {
             let mut outs = std::mem::take(&mut self.outs);
             // Stable: what is for one session stays in its order.
             outs.sort_by_key(|(id, _)| *id);
-            let mut slow = vec![];
+            let (mut slow, mut drained) = (vec![], vec![]);
             for own in outs.chunk_by(|one, next| one.0 == next.0) {
                 let id = own[0].0;
                 let peer = self.peers.get(&id).map(|peer| &peer.outbox);
@@ -64,8 +67,12 @@ impl Hub {
                 };
                 self.counts.deliveries += own.len() as u64;
                 let outs = own.iter().map(|(_, out)| out);
-                if outbox.put(outs, &mut self.joined).is_err() {
-                    slow.push(id);
+                match outbox.put(outs.clone(), &mut self.joined) {
+                    Ok(Put::Sent) if outs.clone().any(|out| matches!(out, Out::More)) => {
+                        drained.push(id);
+                    }
+                    Ok(_) => {}
+                    Err(_) => slow.push(id),
                 }
             }
             self.joined.forget();
@@ -76,6 +83,9 @@ impl Hub {
                     self.counts.slow += 1;
                     outbox.cut(4008, "slow consumer");
                 }
+            }
+            for id in drained {
+                self.drained(id);
             }
         }
         self.leaving.clear();

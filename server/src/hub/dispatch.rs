@@ -2,8 +2,18 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Hub, market};
+use super::{Hub, disk::stores, market};
 use crate::frame::{self, Refusal, invalid, make};
+
+/// What others see of somebody, who is introduced before.
+const SHOWING: [&str; 6] = [
+    "MSG",
+    "TYPING",
+    "SET_PRESENCE",
+    "SET_NICK",
+    "RESPONDING_TO",
+    "LEAVE",
+];
 
 impl Hub {
     /// Carries a frame out, or says why not.
@@ -18,9 +28,14 @@ impl Hub {
             self.close(id, 1008, "Rate limit exceeded");
             return;
         }
-        let handled = frame::parse(text).and_then(|(type_, fields)| match market::knows(&type_) {
-            true => self.trade(id, text),
-            false => self.dispatch(id, &type_, &fields),
+        let handled = frame::parse(text).and_then(|(type_, fields)| {
+            if stores(&type_) {
+                self.has_room(text.len())?;
+            }
+            match market::knows(&type_) {
+                true => self.trade(id, text),
+                false => self.dispatch(id, &type_, &fields),
+            }
         });
         self.answer(id, handled);
     }
@@ -40,6 +55,9 @@ impl Hub {
         type_: &str,
         fields: &Map<String, Value>,
     ) -> Result<(), Refusal> {
+        if SHOWING.contains(&type_) {
+            self.introduce(id);
+        }
         match type_ {
             "PING" => {
                 self.tell(id, &make("PONG", json!({})));

@@ -43,7 +43,7 @@ impl Floor {
         Some(claim)
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub fn holders(&self) -> impl Iterator<Item = u64> {
         assert_eq!(
             self.claims.len(),

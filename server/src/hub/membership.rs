@@ -64,15 +64,13 @@ impl Hub {
         let Ok(room) = self.visible(id, name) else {
             return Ok(());
         };
-        if self.rooms[room].members.remove(&id) {
+        if self.rooms[room].leave(id) {
             self.audit("leave", json!({"agent": gone["agent"], "channel": name}));
             if let Some(peer) = self.peers.get_mut(&id) {
                 peer.replays.stop(room);
                 peer.rooms.remove(&room);
             }
-            if !self.notices.withdraw(id, room) {
-                self.publish(room, &make("AGENT_LEFT", gone), None);
-            }
+            self.publish(room, &make("AGENT_LEFT", gone), None);
         }
         self.tell(id, &make("LEFT", json!({"channel": name})));
         Ok(())
@@ -81,19 +79,17 @@ impl Hub {
     /// A connection ended: it leaves every channel.
     pub(super) fn depart(&mut self, id: u64, at: String, name: String, rooms: Vec<usize>) {
         for room in &rooms {
-            self.rooms[*room].members.remove(&id);
+            self.rooms[*room].leave(id);
         }
-        if !self.notices.cancel(id) {
-            self.notices.push(Notice {
-                id,
-                at,
-                name,
-                verified: false,
-                poses: false,
-                came: false,
-                rooms,
-            });
-        }
+        self.notices.push(Notice {
+            id,
+            at,
+            name,
+            verified: false,
+            poses: false,
+            came: false,
+            rooms,
+        });
     }
 
     /// Tells every member, perhaps but one.

@@ -3,7 +3,7 @@
 use agentchat_store::Sent;
 use serde_json::{Map, Value, json};
 
-use super::{Hub, allowance::Act, dispatch::storage};
+use super::{Hub, allowance::Act, dispatch::storage, rooms::Room};
 use crate::{
     callback,
     frame::{self, Refusal, invalid, make, now_ms, text},
@@ -24,6 +24,9 @@ impl Hub {
         let earlier = earlier.transpose()?.flatten();
         // Who asks again what became of a message says nothing.
         if earlier.is_none() {
+            if client_id.is_some() || to.starts_with('#') {
+                self.has_room(content.len())?;
+            }
             self.in_time(id, Act::Message)?;
         }
         let content = self.redactor.redact(content);
@@ -82,17 +85,19 @@ impl Hub {
         let offset = channel.last + 1;
         message["epoch"] = channel.epoch.as_str().into();
         message["offset"] = offset.into();
-        let frame = make("MSG", message).to_string();
+        let frame = Encoded::json(&make("MSG", message));
         self.store
-            .append(&channel.name, offset, now_ms(), &frame)
+            .append(&channel.name, offset, now_ms(), frame.payload())
             .map_err(storage)?;
         channel.last = offset;
+        self.rooms[room].recent = None;
         self.retain(room);
         // Who is reading up in this channel comes across it in storage.
-        let current = |id: &&u64| self.peers.get(id).is_some_and(|p| !p.replays.covers(room));
-        let hearers = self.rooms[room].members.iter().filter(current);
-        let text = Encoded::text(&frame);
-        let outs = hearers.map(|id| (*id, Out::Text(text.clone())));
+        let Room {
+            members, reading, ..
+        } = &self.rooms[room];
+        let hearers = members.iter().filter(|id| !reading.contains(id));
+        let outs = hearers.map(|id| (*id, Out::Text(frame.clone())));
         self.outs.extend(outs);
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! and in a room with many at a time all of them in one frame: the work grows with those who come, not with
 //! their square.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -44,23 +44,15 @@ impl Notices {
         self.queue.push(notice);
     }
 
-    /// Nobody was told yet that a connection came into a room; nobody is to be. False when they were told.
-    pub fn withdraw(&mut self, id: u64, room: usize) -> bool {
-        let mut came = self.queue.iter_mut().filter(|n| n.came && n.id == id);
-        let rooms = came.next().map(|notice| &mut notice.rooms);
-        let Some(rooms) = rooms else {
-            return false;
-        };
-        let before = rooms.len();
-        rooms.retain(|r| *r != room);
-        rooms.len() < before
+    /// Whether nobody was told yet that a connection came.
+    fn hides(&self, id: u64) -> bool {
+        self.queue.iter().any(|n| n.came && n.id == id)
     }
 
-    /// Nobody was told yet that a connection came; nobody is to be.
-    pub fn cancel(&mut self, id: u64) -> bool {
-        let before = self.queue.len();
-        self.queue.retain(|n| !(n.came && n.id == id));
-        self.queue.len() < before
+    /// The next round is due.
+    #[cfg(test)]
+    pub fn clear_pause(&mut self) {
+        self.told = None;
     }
 
     pub fn clear(&mut self) {
@@ -78,9 +70,19 @@ impl Hub {
     /// Tells what is due to be told.
     pub(super) fn tell_notices(&mut self) {
         let due = self.notices.due(self.settings.limits.notice);
-        if due.is_none_or(|due| due > Instant::now()) {
-            return;
+        if due.is_some_and(|due| due <= Instant::now()) {
+            self.tell_round();
         }
+    }
+
+    /// Tells of an arrival before anything is heard of who came.
+    pub(super) fn introduce(&mut self, id: u64) {
+        if self.notices.hides(id) {
+            self.tell_round();
+        }
+    }
+
+    fn tell_round(&mut self) {
         self.notices.told = Some(Instant::now());
         let queue = std::mem::take(&mut self.notices.queue);
         let rooms: BTreeSet<usize> = queue.iter().flat_map(|n| n.rooms.iter().copied()).collect();
@@ -92,7 +94,7 @@ impl Hub {
                     self.tell_notice(room, notice);
                 }
             } else {
-                for some in here.chunks(TOLD) {
+                for some in lasting(&here).chunks(TOLD) {
                     let frame = many(&self.rooms[room].channel.name, some);
                     self.publish(room, &frame, None);
                 }
@@ -127,16 +129,25 @@ impl Hub {
         let Ok(room) = self.room("#general") else {
             return;
         };
-        for (came, what) in [(false, "went offline"), (true, "came online")] {
-            let names: Vec<_> = queue.iter().filter(|n| n.came == came).collect();
-            if !names.is_empty() {
-                self.announce_in(room, &format!("{} {what}", list(&names)));
-            }
+        let all: Vec<_> = queue.iter().collect();
+        let mut said = vec![];
+        if all.len() <= self.settings.limits.notices {
+            said.extend(all.chunk_by(|a, b| a.came == b.came).map(sentence));
+        } else {
+            let (came, went): (Vec<_>, _) = lasting(&all).into_iter().partition(|n| n.came);
+            let some = [went, came].into_iter().filter(|some| !some.is_empty());
+            said.extend(some.map(|some| sentence(&some)));
+        }
+        for said in said {
+            self.announce_in(room, &said);
         }
     }
 
     /// The server says something in a room.
     pub(super) fn announce_in(&mut self, room: usize, content: &str) {
+        if self.disk.is_full() {
+            return;
+        }
         let to = self.rooms[room].channel.name.as_str();
         let message =
             json!({"from": "@server", "from_name": "Server", "to": to, "content": content});
@@ -144,6 +155,22 @@ impl Hub {
             tracing::warn!(why, "an announcement was not stored");
         }
     }
+}
+
+/// Without those who came and went again meanwhile.
+fn lasting<'a>(notices: &[&'a Notice]) -> Vec<&'a Notice> {
+    let ids = |came: bool| notices.iter().filter(move |n| n.came == came).map(|n| n.id);
+    let came: HashSet<u64> = ids(true).collect();
+    let passed: HashSet<u64> = ids(false).filter(|id| came.contains(id)).collect();
+    let last = notices.iter().filter(|n| !passed.contains(&n.id));
+    last.copied().collect()
+}
+
+/// Who came, or who went: some of one kind.
+fn sentence(notices: &[&Notice]) -> String {
+    let came = notices.first().is_some_and(|n| n.came);
+    let what = if came { "came online" } else { "went offline" };
+    format!("{} {what}", list(notices))
 }
 
 /// `ada (@1), sam (@2) and 7 others`.

@@ -46,7 +46,8 @@ impl Hub {
             if let Some((offset, json)) = found.map_err(storage)?.pop()
                 && offset == sent.offset
             {
-                self.outs.push((id, Out::Text(Encoded::text(&json))));
+                let text = String::from_utf8_lossy(&json);
+                self.outs.push((id, Out::Text(Encoded::text(&text))));
                 return Ok(());
             }
             message["offset"] = sent.offset.into();

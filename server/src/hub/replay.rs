@@ -7,12 +7,13 @@
 use std::collections::VecDeque;
 
 use agentchat_store::StoreError;
+use bytes::Bytes;
 
 use super::Hub;
 use crate::{outbox::Out, wire::Encoded};
 
 /// The most messages and bytes of a batch; a larger message is a batch of its own.
-const BATCH: (usize, usize) = (64, 256 * 1024);
+const BATCH: (usize, usize) = (256, 256 * 1024);
 
 /// What a connection is reading up on.
 #[derive(Default)]
@@ -31,12 +32,17 @@ struct Replay {
     history: u64,
 }
 
-impl Replays {
-    /// Whether what is said in a room comes from storage.
-    pub fn covers(&self, room: usize) -> bool {
-        self.queue.iter().any(|replay| replay.room == room)
-    }
+/// A batch of a room's history as it goes over the wire: many who come at a time get the same.
+#[derive(Clone)]
+pub struct Recent {
+    /// Offset before its first message, and that of its last one.
+    range: (u64, u64),
+    /// See [`Replay::history`].
+    history: u64,
+    frames: Bytes,
+}
 
+impl Replays {
     pub fn stop(&mut self, room: usize) {
         self.queue.retain(|replay| replay.room != room);
     }
@@ -54,7 +60,9 @@ impl Hub {
         let owed = queue.iter().find(|replay| replay.room == room);
         let sent = owed.map_or(since, |replay| replay.sent.min(since));
         peer.replays.stop(room);
+        self.rooms[room].reading.remove(&id);
         if sent < history {
+            self.rooms[room].reading.insert(id);
             peer.replays.queue.push_back(Replay {
                 room,
                 sent,
@@ -89,31 +97,61 @@ impl Hub {
         let Some(mut replay) = peer.replays.queue.pop_front() else {
             return Ok(());
         };
-        let channel = &self.rooms[replay.room].channel;
-        let batch = self
-            .store
-            .after(&channel.name, replay.sent, BATCH.0, BATCH.1)?;
-        if batch
-            .first()
-            .is_some_and(|(offset, _)| *offset > replay.sent + 1)
-        {
+        let Some(batch) = self.history(&replay)? else {
             // Taken away meanwhile: who comes back is told with its JOIN what is left.
             self.close(id, 4008, "history moved on");
             return Ok(());
-        }
-        for (offset, json) in batch {
-            let text = match json.strip_suffix('}') {
-                Some(open) if offset <= replay.history => format!("{open},\"replay\":true}}"),
-                _ => json,
-            };
-            self.outs.push((id, Out::Replay(Encoded::text(&text))));
-            replay.sent = offset;
-        }
+        };
+        self.outs.push((id, Out::Replay(batch.frames)));
         self.outs.push((id, Out::More));
-        peer.replays.sending = true;
-        if replay.sent < channel.last {
-            peer.replays.queue.push_back(replay);
+        replay.sent = batch.range.1;
+        let room = &mut self.rooms[replay.room];
+        let done = replay.sent >= room.channel.last;
+        if done {
+            room.reading.remove(&id);
+        }
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.replays.sending = true;
+            if !done {
+                peer.replays.queue.push_back(replay);
+            }
         }
         Ok(())
+    }
+
+    /// The next batch; none when it is there no more.
+    fn history(&mut self, replay: &Replay) -> Result<Option<Recent>, StoreError> {
+        let room = &mut self.rooms[replay.room];
+        let same =
+            |recent: &&Recent| recent.range.0 == replay.sent && recent.history == replay.history;
+        if let Some(recent) = room.recent.as_ref().filter(same) {
+            return Ok(Some(recent.clone()));
+        }
+        let batch = self
+            .store
+            .after(&room.channel.name, replay.sent, BATCH.0, BATCH.1)?;
+        if batch
+            .first()
+            .is_none_or(|(offset, _)| *offset > replay.sent + 1)
+        {
+            return Ok(None);
+        }
+        let (mut frames, mut last) = (vec![], replay.sent);
+        for (offset, json) in batch {
+            match json.strip_suffix(b"}") {
+                Some(open) if offset <= replay.history => {
+                    Encoded::add(&mut frames, &[open, b",\"replay\":true}"]);
+                }
+                _ => Encoded::add(&mut frames, &[&json]),
+            }
+            last = offset;
+        }
+        let recent = Recent {
+            range: (replay.sent, last),
+            history: replay.history,
+            frames: frames.into(),
+        };
+        room.recent = Some(recent.clone());
+        Ok(Some(recent))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use agentchat_store::{Channel, Store, StoreError};
 use serde_json::{Map, Value, json};
 
-use super::{Hub, dispatch::storage, peer::Agent};
+use super::{Hub, dispatch::storage, peer::Agent, replay::Recent};
 use crate::{
     frame::{self, Refusal, invalid, make, now_ms},
     settings::Mode,
@@ -28,6 +28,10 @@ const PUBLIC: [&str; 9] = [
 pub struct Room {
     pub channel: Channel,
     pub members: BTreeSet<u64>,
+    /// Members that are reading up, and hear what is said from storage.
+    pub reading: BTreeSet<u64>,
+    /// The history that newcomers were last given.
+    pub recent: Option<Recent>,
     /// Agents that may come into a channel by invitation.
     pub invited: HashSet<String>,
     /// When somebody last said something or joined, Unix milliseconds.
@@ -43,11 +47,19 @@ impl Room {
         Self {
             channel,
             members: BTreeSet::new(),
+            reading: BTreeSet::new(),
+            recent: None,
             invited: HashSet::new(),
             active: now_ms(),
             oldest: 0,
             maker: None,
         }
+    }
+
+    /// Takes a member out; false when it was not in.
+    pub fn leave(&mut self, id: u64) -> bool {
+        self.reading.remove(&id);
+        self.members.remove(&id)
     }
 }
 

@@ -1,13 +1,13 @@
 //! The hub without sockets.
 
-use std::sync::Arc;
+use std::{io::Cursor, sync::Arc};
 
 use agentchat_protocol::{Identity, auth_text};
 use tokio::sync::Semaphore;
+use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocket};
 
 mod bounds;
 mod limits;
-mod smoke;
 
 use super::*;
 use crate::{
@@ -57,7 +57,12 @@ impl Fixture {
 
     fn batch(&mut self, frames: &[(u64, Value)]) {
         let commands: Vec<_> = frames.iter().map(|(id, f)| self.frame(*id, f)).collect();
+        self.carry_out(commands);
+    }
+
+    fn carry_out(&mut self, commands: impl IntoIterator<Item = Command>) {
         self.hub.batch(commands.into_iter()).unwrap();
+        self.hub.deliver();
     }
 
     /// A connection.
@@ -68,13 +73,13 @@ impl Fixture {
             user_agent: String::new(),
         };
         let open = Command::Open { id, outbox, from };
-        self.hub.batch([open].into_iter()).unwrap();
+        self.carry_out([open]);
         (queue, cut)
     }
 
     fn gone(&mut self, id: u64) {
         let gone = Command::Gone { id };
-        self.hub.batch([gone].into_iter()).unwrap();
+        self.carry_out([gone]);
     }
 
     /// An approved agent that is in.
@@ -114,15 +119,23 @@ fn taken(queue: &mut Queue) -> Vec<Out> {
     taken
 }
 
-/// What was said so far.
+/// What was said so far, as a client reads it.
 fn said(queue: &mut Queue) -> Vec<Value> {
-    let said = |out| match out {
-        Out::Text(frame) | Out::Replay(frame) => {
-            Some(serde_json::from_str(frame.payload()).unwrap())
+    let taken = taken(queue);
+    let wire: Vec<u8> = taken
+        .iter()
+        .filter_map(Out::bytes)
+        .flatten()
+        .copied()
+        .collect();
+    let mut socket = WebSocket::from_raw_socket(Cursor::new(wire), Role::Client, None);
+    let mut said = vec![];
+    while let Ok(frame) = socket.read() {
+        if let Message::Text(text) = frame {
+            said.push(serde_json::from_str(&text).unwrap());
         }
-        _ => None,
-    };
-    taken(queue).into_iter().filter_map(said).collect()
+    }
+    said
 }
 
 /// How the connection was closed.
@@ -189,7 +202,7 @@ fn who_joins_again_while_reading_up_still_gets_all_that_was_promised() {
         let messages = frames.filter(|frame| frame["type"] == "MSG");
         offsets.extend(messages.filter_map(|message| message["offset"].as_u64()));
         let drained = Command::More { id: 2 };
-        fixture.hub.batch([drained].into_iter()).unwrap();
+        fixture.carry_out([drained]);
     }
     let expected: Vec<u64> = (11..=151).collect();
     assert_eq!(offsets, expected);

@@ -1,7 +1,8 @@
 //! What goes out in one write, joined once for all who get the same.
 
+use bytes::Bytes;
+
 use super::Out;
-use crate::wire::Encoded;
 
 /// A buffer that has grown beyond this many bytes is given back when it is forgotten.
 const KEPT: usize = 256 * 1024;
@@ -9,31 +10,31 @@ const KEPT: usize = 256 * 1024;
 /// The frames that the last session got, one after the other: the next session often gets the very same.
 #[derive(Default)]
 pub struct Joined {
-    frames: Vec<Encoded>,
+    frames: Vec<Bytes>,
     bytes: Vec<u8>,
 }
 
 impl Joined {
-    /// The bytes of frames, in their order; none when there is more to do than to send them.
+    /// What goes over the wire, in its order; none when there is more to do than to send it.
     pub fn join<'j, 'o: 'j>(
         &'j mut self,
         outs: impl Iterator<Item = &'o Out> + Clone,
     ) -> Option<&'j [u8]> {
-        if !outs.clone().all(|out| out.frame().is_some()) {
+        if outs.clone().any(Out::is_more_than_bytes) {
             return None;
         }
-        let frames = outs.filter_map(Out::frame);
+        let frames = outs.filter_map(Out::bytes);
         let mut rest = frames.clone();
         if let (Some(only), None) = (rest.next(), rest.next()) {
-            return Some(only.bytes());
+            return Some(only);
         }
         let mut pairs = frames.clone().zip(&self.frames);
-        let same = pairs.all(|(one, other)| one.is(other));
+        let same = pairs.all(|(one, other)| std::ptr::eq(&raw const **one, &raw const **other));
         if !same || frames.clone().count() != self.frames.len() {
             self.frames.clear();
             self.bytes.clear();
             for frame in frames {
-                self.bytes.extend_from_slice(frame.bytes());
+                self.bytes.extend_from_slice(frame);
                 self.frames.push(frame.clone());
             }
         }
@@ -51,6 +52,7 @@ impl Joined {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Encoded;
 
     #[test]
     fn each_gets_its_own_frames() {
@@ -66,6 +68,8 @@ mod tests {
         assert_eq!(of(&[2]), b"\x81\x01c");
         assert_eq!(of(&[1, 0, 2]), b"\x81\x01b\x81\x01a\x81\x01c");
         let more = [frames[0].clone(), Out::More];
-        assert!(joined.join(more.iter()).is_none());
+        assert_eq!(joined.join(more.iter()).unwrap(), b"\x81\x01a");
+        let probe = [frames[0].clone(), Out::Probe];
+        assert!(joined.join(probe.iter()).is_none());
     }
 }

@@ -12,8 +12,8 @@ pub const OVERHEAD: usize = 64;
 pub enum Out {
     /// Send this frame, encoded once for everybody.
     Text(Encoded),
-    /// Send this frame, which is history that was asked for: it has no weight.
-    Replay(Encoded),
+    /// Send these frames, which are history that was asked for: they have no weight.
+    Replay(Bytes),
     /// Send this as it is: an answer of the WebSocket layer, or the rest of what was begun.
     Raw(Bytes),
     /// Report once all before this is with the operating system; the hub sends more history then.
@@ -34,20 +34,22 @@ impl Out {
         }
     }
 
-    /// Bytes on the wire.
-    pub fn size(&self) -> usize {
+    /// What goes over the wire, if there is something.
+    pub fn bytes(&self) -> Option<&Bytes> {
         match self {
-            Self::Text(text) | Self::Replay(text) => text.bytes().len(),
-            Self::Raw(bytes) => bytes.len(),
-            Self::More | Self::Probe | Self::Close(..) => 0,
+            Self::Text(text) => Some(text.bytes()),
+            Self::Replay(bytes) | Self::Raw(bytes) => Some(bytes),
+            Self::More | Self::Probe | Self::Close(..) => None,
         }
     }
 
-    /// The frame, if there is nothing to do but to send it.
-    pub fn frame(&self) -> Option<&Encoded> {
-        match self {
-            Self::Text(frame) | Self::Replay(frame) => Some(frame),
-            Self::Raw(_) | Self::More | Self::Probe | Self::Close(..) => None,
-        }
+    /// Bytes on the wire.
+    pub fn size(&self) -> usize {
+        self.bytes().map_or(0, Bytes::len)
+    }
+
+    /// Whether there is more to do than to send.
+    pub fn is_more_than_bytes(&self) -> bool {
+        matches!(self, Self::Probe | Self::Close(..))
     }
 }

@@ -3,7 +3,7 @@ use std::io::Read;
 use super::*;
 use crate::wire::Encoded;
 
-fn put(outbox: &Outbox, out: Out) -> Result<(), Full> {
+fn put(outbox: &Outbox, out: Out) -> Result<Put, Full> {
     outbox.put([out].iter(), &mut Joined::default())
 }
 
@@ -63,11 +63,7 @@ async fn carry(queue: &mut Queue, socket: &TcpStream) -> usize {
     while queue.take(&mut taken).await {
         times += 1;
         for out in taken.drain(..) {
-            let mut rest = match out {
-                Out::Text(frame) => frame.bytes().clone(),
-                Out::Raw(bytes) => bytes,
-                other => panic!("{other:?}"),
-            };
+            let mut rest = out.bytes().unwrap().clone();
             while !rest.is_empty() {
                 socket.writable().await.unwrap();
                 let written = socket.try_write(&rest).unwrap_or(0);
@@ -84,8 +80,7 @@ fn frame(number: usize) -> Out {
 
 fn expected(range: std::ops::Range<usize>) -> Vec<u8> {
     let outs = range.map(frame);
-    outs.flat_map(|out| out.frame().unwrap().bytes().to_vec())
-        .collect()
+    outs.flat_map(|out| out.bytes().unwrap().to_vec()).collect()
 }
 
 #[tokio::test]
@@ -97,10 +92,8 @@ async fn what_a_socket_takes_goes_past_and_the_order_stays() {
     let (mut client, _) = listener.accept().unwrap();
     let (outbox, mut queue, _cut) = outbox(1 << 30, Some(socket.clone()));
     let mut joined = Joined::default();
-    outbox
-        .put([frame(0), frame(1)].iter(), &mut joined)
-        .unwrap();
-    assert_eq!(outbox.waiting(), 0);
+    let put = outbox.put([frame(0), frame(1), Out::More].iter(), &mut joined);
+    assert_eq!((put.unwrap(), outbox.waiting()), (Put::Sent, 0));
     let mut heard = vec![0; expected(0..2).len()];
     client.read_exact(&mut heard).unwrap();
     assert!(heard == expected(0..2));

@@ -35,8 +35,10 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     pub fn load(&mut self, taken: &mut Vec<Out>) -> (Vec<Then>, bool) {
         let (mut then, mut probe) = (vec![], false);
         // One frame needs no copy.
-        if let [Out::Text(only) | Out::Replay(only)] = &taken[..] {
-            self.batch = only.bytes().clone();
+        if let [only] = &taken[..]
+            && let Some(bytes) = only.bytes()
+        {
+            self.batch = bytes.clone();
             taken.clear();
             return (then, probe);
         }
@@ -44,8 +46,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         let mut batch = Vec::with_capacity(size);
         for out in taken.drain(..) {
             match out {
-                Out::Text(frame) | Out::Replay(frame) => batch.extend_from_slice(frame.bytes()),
-                Out::Raw(bytes) => batch.extend_from_slice(&bytes),
+                Out::Text(frame) => batch.extend_from_slice(frame.bytes()),
+                Out::Replay(bytes) | Out::Raw(bytes) => batch.extend_from_slice(&bytes),
                 Out::Probe => {
                     probe = true;
                     batch.extend_from_slice(PING);

@@ -35,24 +35,26 @@ impl Store {
     /// All channels, in the order in which they were made.
     pub fn channels(&self) -> Result<Vec<Channel>, StoreError> {
         let mut query = self.db.prepare(
-            "SELECT name, epoch, verified_only, invite_only,
-                 MAX(forgotten, (SELECT COALESCE(MAX(offset), 0) FROM message WHERE channel = name)),
-                 former, former_last
+            "SELECT name, epoch, verified_only, invite_only, former, former_last
              FROM channel ORDER BY rowid",
         )?;
         let rows = query.query_map([], |row| {
-            let former: (String, i64) = (row.get(5)?, row.get(6)?);
+            let former: (String, i64) = (row.get(4)?, row.get(5)?);
             let former = (former.0, former.1.unsigned_abs());
             Ok(Channel {
                 name: row.get(0)?,
                 epoch: row.get(1)?,
                 verified_only: row.get(2)?,
                 invite_only: row.get(3)?,
-                last: row.get::<_, i64>(4)?.unsigned_abs(),
+                last: 0,
                 former: Some(former).filter(|(epoch, _)| !epoch.is_empty()),
             })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut channels = rows.collect::<Result<Vec<_>, _>>()?;
+        for channel in &mut channels {
+            channel.last = self.last_offset(&channel.name)?;
+        }
+        Ok(channels)
     }
 
     /// Makes a channel; one that exists stays as it is.

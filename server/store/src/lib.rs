@@ -10,20 +10,25 @@ mod messages;
 mod people;
 mod schema;
 mod sent;
+mod tail;
 #[cfg(test)]
 mod tests;
 
-use std::{cell::Cell, path::Path, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    path::Path,
+    time::Duration,
+};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
-use self::schema::SCHEMA;
 pub use self::{
     channels::Channel,
     maintenance::{back_up, check},
     people::{Allowed, Ban},
     sent::Sent,
 };
+use self::{schema::SCHEMA, tail::Tail};
 
 /// How long a write waits for another program that has the file, such as one that copies it.
 const BUSY: Duration = Duration::from_secs(1);
@@ -45,16 +50,39 @@ pub enum StoreError {
     /// A backup would overwrite something.
     #[error("{0} exists; name a file that does not")]
     Exists(String),
+    /// A message whose place does not follow that of the last one, or that has more than one line.
+    #[error("message {1} of {0} does not follow the one before it")]
+    Place(String, u64),
     /// An earlier write of the same batch failed.
     #[error("an earlier write of the same batch failed")]
-    Batch,
+    Batch {
+        /// Whether for want of room.
+        full: bool,
+    },
+}
+
+impl StoreError {
+    /// Whether the disk is to blame: it is full, or it takes no writes for another reason.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
+            ),
+            Self::Batch { full } => *full,
+            Self::Newer(_) | Self::Damaged(_) | Self::Exists(_) | Self::Place(..) => false,
+        }
+    }
 }
 
 /// The database. One per file and process; calls block for as long as the disk takes.
 pub struct Store {
     db: Connection,
-    /// Whether a write of the batch that is under way failed.
-    failed: Cell<bool>,
+    /// Whether a write of the batch that is under way failed, and for want of room.
+    failed: Cell<Option<bool>>,
+    /// The youngest messages.
+    tail: RefCell<Tail>,
 }
 
 impl Store {
@@ -71,8 +99,13 @@ impl Store {
         if version < SCHEMA {
             db.execute_batch(&schema::upgrade(version))?;
         }
-        let failed = Cell::new(false);
-        Ok(Self { db, failed })
+        let store = Self {
+            db,
+            failed: Cell::new(None),
+            tail: RefCell::default(),
+        };
+        store.read_journal()?;
+        Ok(store)
     }
 
     /// The server's id: made with the file, and never another.
@@ -83,19 +116,23 @@ impl Store {
 
     /// Begins a batch.
     pub fn begin(&self) -> Result<(), StoreError> {
-        self.failed.set(false);
+        self.failed.set(None);
         Ok(self.db.execute_batch("BEGIN")?)
     }
 
     /// Makes the batch durable. After an error, also of a single write, nothing of it is stored.
     pub fn commit(&self) -> Result<(), StoreError> {
-        let done = match self.failed.take() {
-            true => Err(StoreError::Batch),
-            false => self.db.execute_batch("COMMIT").map_err(StoreError::from),
+        let written = match self.failed.take() {
+            Some(full) => Err(StoreError::Batch { full }),
+            None => self.write_journal(),
         };
-        // SQLite ends a transaction by itself after some errors, and after others it does not.
-        if done.is_err() && !self.db.is_autocommit() {
-            self.db.execute_batch("ROLLBACK")?;
+        let done = written.and_then(|()| Ok(self.db.execute_batch("COMMIT")?));
+        if done.is_err() {
+            // SQLite ends a transaction by itself after some errors, and after others it does not.
+            if !self.db.is_autocommit() {
+                self.db.execute_batch("ROLLBACK")?;
+            }
+            self.read_journal()?;
         }
         done
     }
@@ -106,8 +143,9 @@ impl Store {
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(params));
         written.map_err(|error| {
-            self.failed.set(true);
-            error.into()
+            let error = StoreError::from(error);
+            self.failed.set(Some(error.is_full()));
+            error
         })
     }
 }

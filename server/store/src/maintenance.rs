@@ -4,15 +4,15 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{SCHEMA, StoreError};
+use crate::{SCHEMA, Store, StoreError};
 
 /// Gives every channel an order of its own: what is said on the copy has the offsets of what is said on the
 /// original after it was made, and whoever has read the one must not take it for the other.
 const PART: &str = "BEGIN;
     UPDATE channel SET former = epoch, epoch = lower(hex(randomblob(8))), former_last =
-        MAX(forgotten, (SELECT COALESCE(MAX(offset), 0) FROM message WHERE channel = name));
-    UPDATE message SET json = (SELECT
-        replace(json, '\"epoch\":\"' || former || '\"', '\"epoch\":\"' || epoch || '\"')
+        MAX(forgotten, (SELECT COALESCE(MAX(last), 0) FROM chunk WHERE channel = name));
+    UPDATE chunk SET lines = (SELECT
+        replace(lines, '\"epoch\":\"' || former || '\"', '\"epoch\":\"' || epoch || '\"')
         FROM channel WHERE name = channel) WHERE channel IN (SELECT name FROM channel);
     COMMIT;";
 
@@ -26,6 +26,10 @@ pub fn back_up(file: &Path, copy: &Path) -> Result<(), StoreError> {
     let copied = open(copy)?;
     let version: i64 = copied.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if version == SCHEMA {
+        let store = Store::open(copy)?;
+        store.begin()?;
+        store.settle()?;
+        store.commit()?;
         copied.execute_batch(PART)?;
     }
     drop(copied);

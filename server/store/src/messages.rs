@@ -1,24 +1,114 @@
 //! Messages of channels, in their order, and how long they are kept.
+//!
+//! The youngest are in the journal, see [`crate::tail`]; those before them are in chunks: a row for many messages
+//! of one channel, a line each: when it was said, a blank, and the JSON. Settling makes chunks of the journal.
 
+use bytes::Bytes;
 use rusqlite::{OptionalExtension, params};
 
-use crate::{Store, StoreError};
+use crate::{
+    Store, StoreError,
+    tail::{Line, Tail},
+};
+
+/// A chunk takes no more messages when it has this many bytes.
+const CHUNK: usize = 16 * 1024;
+
+/// Some messages of a channel in a row.
+struct Chunk {
+    first: u64,
+    lines: String,
+}
+
+impl Chunk {
+    /// The messages: offset, time, JSON.
+    fn messages(&self) -> impl Iterator<Item = Result<(u64, i64, &str), StoreError>> {
+        (self.first..)
+            .zip(self.lines.lines())
+            .map(|(offset, line)| {
+                let parts = line.split_once(' ');
+                let parts = parts.and_then(|(at, json)| Some((offset, at.parse().ok()?, json)));
+                parts.ok_or_else(|| StoreError::Damaged(format!("message {offset} is {line:?}")))
+            })
+    }
+}
 
 impl Store {
-    /// Stores a message under its offset; `at` is when it was said, Unix milliseconds.
+    /// Stores a message under its offset, which follows the last one of its channel; `at` is when it was said,
+    /// Unix milliseconds.
     pub fn append(
         &self,
         channel: &str,
         offset: u64,
         at: i64,
-        json: &str,
+        json: Bytes,
     ) -> Result<(), StoreError> {
-        let values = params![channel, number(offset), at, json];
-        self.write(
-            "INSERT INTO message (channel, offset, at, json) VALUES (?1, ?2, ?3, ?4)",
-            values,
-        )
-        .map(drop)
+        if self.db.is_autocommit() {
+            self.begin()?;
+            let added = self.append(channel, offset, at, json);
+            let committed = self.commit();
+            return added.and(committed);
+        }
+        let line = Line { offset, at, json };
+        let added = self.tail.borrow_mut().add(channel, line, true);
+        if added.is_err() && self.failed.get().is_none() {
+            self.failed.set(Some(false));
+        }
+        added
+    }
+
+    /// Writes what the batch said to the journal, and settles it when it is long.
+    pub(crate) fn write_journal(&self) -> Result<(), StoreError> {
+        let lines = self.tail.borrow_mut().take_unwritten();
+        if lines.is_empty() {
+            // Where nothing is said, nothing is written: on a full disk it would fail for ever.
+            return Ok(());
+        }
+        self.write("INSERT INTO journal (lines) VALUES (?1)", [lines])?;
+        if self.tail.borrow().is_long() {
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    /// Reads the journal anew.
+    pub(crate) fn read_journal(&self) -> Result<(), StoreError> {
+        let mut tail = Tail::default();
+        let mut query = self
+            .db
+            .prepare_cached("SELECT lines FROM journal ORDER BY seq")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let lines: String = row.get(0)?;
+            tail.read(&lines, |channel| self.forgotten(channel).unwrap_or(0))?;
+        }
+        self.tail.replace(tail);
+        Ok(())
+    }
+
+    /// Makes chunks of the journal.
+    pub(crate) fn settle(&self) -> Result<(), StoreError> {
+        let tail = self.tail.take();
+        for (channel, lines) in tail.all() {
+            let mut lines = lines.iter().peekable();
+            while let Some(first) = lines.peek().map(|line| line.offset) {
+                let (mut text, mut last, mut youngest) = (String::new(), first, i64::MIN);
+                while text.len() < CHUNK
+                    && let Some(line) = lines.next()
+                {
+                    text.push_str(&line.at.to_string());
+                    text.push(' ');
+                    text.push_str(&String::from_utf8_lossy(&line.json));
+                    text.push('\n');
+                    (last, youngest) = (line.offset, youngest.max(line.at));
+                }
+                self.write(
+                    "INSERT INTO chunk (channel, first, last, at, lines) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![channel, number(first), number(last), youngest, text],
+                )?;
+            }
+        }
+        self.write("DELETE FROM journal", []).map(drop)
     }
 
     /// Messages after an offset, oldest first, each with its own: at most `count`, and no more than fit into
@@ -29,68 +119,145 @@ impl Store {
         offset: u64,
         count: usize,
         bytes: usize,
-    ) -> Result<Vec<(u64, String)>, StoreError> {
+    ) -> Result<Vec<(u64, Bytes)>, StoreError> {
+        let offset = offset.max(self.forgotten(channel)?);
+        let (mut found, mut size) = (vec![], 0);
+        let mut take = |at: u64, json: Bytes| {
+            size += json.len();
+            let fits = found.len() < count && (size <= bytes || found.is_empty());
+            if fits {
+                found.push((at, json));
+            }
+            fits
+        };
         let mut query = self.db.prepare_cached(
-            "SELECT offset, json FROM message WHERE channel = ?1 AND offset > ?2 ORDER BY offset",
+            "SELECT first, lines FROM chunk WHERE channel = ?1 AND last > ?2 ORDER BY last",
         )?;
         let mut rows = query.query(params![channel, number(offset)])?;
-        let (mut found, mut size) = (vec![], 0);
-        while found.len() < count
-            && let Some(row) = rows.next()?
-        {
-            let (offset, json): (i64, String) = (row.get(0)?, row.get(1)?);
-            size += json.len();
-            if size > bytes && !found.is_empty() {
+        while let Some(row) = rows.next()? {
+            let chunk = chunk(row)?;
+            for message in chunk.messages() {
+                let (at, _, json) = message?;
+                if at > offset && !take(at, Bytes::copy_from_slice(json.as_bytes())) {
+                    return Ok(found);
+                }
+            }
+        }
+        let tail = self.tail.borrow();
+        let lines = tail.of(channel).into_iter().flatten();
+        for line in lines.skip_while(|line| line.offset <= offset) {
+            if !take(line.offset, line.json.clone()) {
                 break;
             }
-            found.push((offset.unsigned_abs(), json));
         }
         Ok(found)
     }
 
     /// Offset of the oldest message that is still there.
     pub fn first(&self, channel: &str) -> Result<Option<u64>, StoreError> {
-        let mut query = self
-            .db
-            .prepare_cached("SELECT MIN(offset) FROM message WHERE channel = ?1")?;
-        let first: Option<i64> = query.query_row([channel], |row| row.get(0))?;
-        Ok(first.map(i64::unsigned_abs))
+        let forgotten = self.forgotten(channel)?;
+        let mut query = self.db.prepare_cached(
+            "SELECT first FROM chunk WHERE channel = ?1 AND last > ?2 ORDER BY last LIMIT 1",
+        )?;
+        let first = query.query_row(params![channel, number(forgotten)], |row| {
+            row.get::<_, i64>(0)
+        });
+        Ok(match first.optional()? {
+            Some(first) => Some(first.unsigned_abs().max(forgotten + 1)),
+            None => {
+                let tail = self.tail.borrow();
+                tail.of(channel)
+                    .and_then(|lines| Some(lines.front()?.offset))
+            }
+        })
     }
 
     /// Offset before which all messages were said earlier than `at`; none when there is no such message.
     pub fn older(&self, channel: &str, at: i64) -> Result<Option<u64>, StoreError> {
+        let forgotten = self.forgotten(channel)?;
+        let before = |young: u64| Some(young - 1).filter(|offset| *offset > forgotten);
         let mut query = self.db.prepare_cached(
-            "SELECT offset FROM message WHERE channel = ?1 AND at >= ?2 ORDER BY offset LIMIT 1",
+            "SELECT first, lines FROM chunk WHERE channel = ?1 AND at >= ?2 AND last > ?3
+             ORDER BY last LIMIT 1",
         )?;
-        let young: Option<i64> = query
-            .query_row(params![channel, at], |row| row.get(0))
-            .optional()?;
-        if let Some(young) = young {
-            return Ok(Some(young.unsigned_abs().saturating_sub(1)).filter(|offset| *offset > 0));
+        let young = query.query_row(params![channel, at, number(forgotten)], |row| {
+            Ok(chunk(row))
+        });
+        if let Some(chunk) = young.optional()? {
+            for message in chunk?.messages() {
+                let (offset, said, _) = message?;
+                if said >= at {
+                    return Ok(before(offset));
+                }
+            }
+        }
+        let tail = self.tail.borrow();
+        let mut lines = tail.of(channel).into_iter().flatten();
+        if let Some(young) = lines.find(|line| line.at >= at) {
+            return Ok(before(young.offset));
+        }
+        self.last(channel)
+    }
+
+    /// Offset of the youngest message that is still there.
+    fn last(&self, channel: &str) -> Result<Option<u64>, StoreError> {
+        if let Some(last) = self
+            .tail
+            .borrow()
+            .of(channel)
+            .and_then(|lines| lines.back())
+        {
+            return Ok(Some(last.offset));
         }
         let mut query = self
             .db
-            .prepare_cached("SELECT MAX(offset) FROM message WHERE channel = ?1")?;
+            .prepare_cached("SELECT MAX(last) FROM chunk WHERE channel = ?1")?;
         let last: Option<i64> = query.query_row([channel], |row| row.get(0))?;
         Ok(last.map(i64::unsigned_abs))
     }
 
+    /// Offset of the last message of a channel that retention took away; 0 when there is none.
+    fn forgotten(&self, channel: &str) -> Result<u64, StoreError> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT forgotten FROM channel WHERE name = ?1")?;
+        let forgotten = query.query_row([channel], |row| row.get::<_, i64>(0));
+        Ok(forgotten.optional()?.unwrap_or(0).unsigned_abs())
+    }
+
     /// Forgets the messages of a channel up to an offset, at most `count` of them; says how many.
-    pub fn forget(&self, channel: &str, offset: u64, count: u64) -> Result<usize, StoreError> {
-        let Some(first) = self.first(channel)? else {
+    pub fn forget(&self, channel: &str, offset: u64, count: u64) -> Result<u64, StoreError> {
+        let (Some(first), Some(last)) = (self.first(channel)?, self.last(channel)?) else {
             return Ok(0);
         };
-        let end = offset.min(first.saturating_add(count).saturating_sub(1));
-        let gone = self.write(
-            "DELETE FROM message WHERE channel = ?1 AND offset <= ?2",
-            params![channel, number(end)],
-        )?;
+        let end = offset.min(last).min(first.saturating_add(count) - 1);
+        if end < first {
+            return Ok(0);
+        }
         self.write(
             "UPDATE channel SET forgotten = MAX(forgotten, ?2) WHERE name = ?1",
             params![channel, number(end)],
         )?;
-        Ok(gone)
+        self.write(
+            "DELETE FROM chunk WHERE channel = ?1 AND last <= ?2",
+            params![channel, number(end)],
+        )?;
+        self.tail.borrow_mut().forget(channel, end);
+        Ok(end - first + 1)
     }
+
+    /// Offset of the last message that was ever said in a channel; 0 when nothing was.
+    pub(crate) fn last_offset(&self, channel: &str) -> Result<u64, StoreError> {
+        let last = self.last(channel)?.unwrap_or(0);
+        Ok(last.max(self.forgotten(channel)?))
+    }
+}
+
+fn chunk(row: &rusqlite::Row) -> Result<Chunk, StoreError> {
+    Ok(Chunk {
+        first: row.get::<_, i64>(0)?.unsigned_abs(),
+        lines: row.get(1)?,
+    })
 }
 
 fn number(offset: u64) -> i64 {

@@ -28,6 +28,13 @@ const STEPS: &[&str] = &[
     // A copy has orders of its own, and says up to where they are those of the original.
     "ALTER TABLE channel ADD COLUMN former TEXT NOT NULL DEFAULT '';
      ALTER TABLE channel ADD COLUMN former_last INTEGER NOT NULL DEFAULT 0;",
+    // A chunk has one line for each message: when it was said, a blank, and what is sent to readers.
+    "CREATE TABLE chunk (channel TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, at INTEGER NOT NULL,
+         lines TEXT NOT NULL);
+     INSERT INTO chunk SELECT channel, offset, offset, at, at || ' ' || json FROM message;
+     CREATE UNIQUE INDEX chunk_place ON chunk (channel, last);
+     DROP TABLE message;
+     CREATE TABLE journal (seq INTEGER PRIMARY KEY, lines TEXT NOT NULL);",
 ];
 
 /// What brings a file of an older schema to the current one; 0 is a new file.

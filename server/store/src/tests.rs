@@ -1,3 +1,5 @@
+use bytes::Bytes;
+
 use super::*;
 
 #[test]
@@ -15,7 +17,7 @@ fn what_was_stored_is_there_after_reopening() {
         store.create_channel(&channel).unwrap();
         for offset in 1..=3 {
             store
-                .append("#a", offset, 1000, &format!("m{offset}"))
+                .append("#a", offset, 1000, format!("m{offset}").into())
                 .unwrap();
         }
         store.allow("key", "note", 7).unwrap();
@@ -45,25 +47,28 @@ fn a_batch_is_stored_as_a_whole_or_not_at_all() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("chat.db");
     let store = Store::open(&path).unwrap();
-    let other = Store::open(&path).unwrap();
+    let other = || Store::open(&path).unwrap();
     store.begin().unwrap();
-    store.append("#a", 1, 0, "one").unwrap();
-    assert_eq!(texts(&other, 0), [""; 0], "seen before the commit");
-    store.append("#a", 2, 0, "two").unwrap();
+    store.append("#a", 1, 0, "one".into()).unwrap();
+    assert_eq!(texts(&other(), 0), [""; 0], "seen before the commit");
+    store.append("#a", 2, 0, "two".into()).unwrap();
     store.commit().unwrap();
-    assert_eq!(texts(&other, 0), ["one", "two"]);
+    assert_eq!(texts(&other(), 0), ["one", "two"]);
 
     store.begin().unwrap();
-    store.append("#a", 3, 0, "three").unwrap();
-    store.append("#a", 3, 0, "again").unwrap_err();
-    store.append("#a", 4, 0, "four").unwrap();
-    assert!(matches!(store.commit(), Err(StoreError::Batch)));
+    store.append("#a", 3, 0, "three".into()).unwrap();
+    store.append("#a", 3, 0, "again".into()).unwrap_err();
+    store.append("#a", 4, 0, "four".into()).unwrap();
+    assert!(matches!(
+        store.commit(),
+        Err(StoreError::Batch { full: false })
+    ));
     assert_eq!(texts(&store, 0), ["one", "two"]);
 
     store.begin().unwrap();
-    store.append("#a", 3, 0, "three").unwrap();
+    store.append("#a", 3, 0, "three".into()).unwrap();
     store.commit().unwrap();
-    assert_eq!(texts(&other, 2), ["three"]);
+    assert_eq!(texts(&other(), 2), ["three"]);
 }
 
 #[test]
@@ -72,7 +77,7 @@ fn reading_is_bounded_in_messages_and_bytes_and_always_goes_on() {
     let store = Store::open(&dir.path().join("chat.db")).unwrap();
     assert_eq!(store.first("#a").unwrap(), None);
     for offset in 3..=6 {
-        store.append("#a", offset, 0, "four").unwrap();
+        store.append("#a", offset, 0, "four".into()).unwrap();
     }
     assert_eq!(store.first("#a").unwrap(), Some(3));
     let read = |after, count, bytes| {
@@ -91,7 +96,8 @@ fn reading_is_bounded_in_messages_and_bytes_and_always_goes_on() {
 
 fn texts(store: &Store, after: u64) -> Vec<String> {
     let found = store.after("#a", after, 99, 9999).unwrap();
-    found.into_iter().map(|(_, json)| json).collect()
+    let text = |json: Bytes| String::from_utf8(json.to_vec()).unwrap();
+    found.into_iter().map(|(_, json)| text(json)).collect()
 }
 
 #[test]
@@ -137,7 +143,12 @@ fn what_is_forgotten_is_gone_and_the_order_goes_on_after_it() {
         .unwrap();
     for offset in 1..=10 {
         store
-            .append("#a", offset, 100 + i64::try_from(offset).unwrap(), "m")
+            .append(
+                "#a",
+                offset,
+                100 + i64::try_from(offset).unwrap(),
+                "m".into(),
+            )
             .unwrap();
     }
     assert_eq!(store.older("#a", 101).unwrap(), None);
@@ -207,9 +218,9 @@ fn a_backup_is_whole_also_while_the_file_is_in_use_and_overwrites_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (path, copy) = (dir.path().join("chat.db"), dir.path().join("copy.db"));
     let store = Store::open(&path).unwrap();
-    store.append("#a", 1, 0, "one").unwrap();
+    store.append("#a", 1, 0, "one".into()).unwrap();
     store.begin().unwrap();
-    store.append("#a", 2, 0, "not yet").unwrap();
+    store.append("#a", 2, 0, "not yet".into()).unwrap();
     back_up(&path, &copy).unwrap();
     store.commit().unwrap();
     assert!(matches!(back_up(&path, &copy), Err(StoreError::Exists(_))));
@@ -232,7 +243,7 @@ fn a_copy_has_orders_of_its_own_that_go_on_from_those_of_the_original() {
         let content = r#"they write \"epoch\":\"0123456789abcdef\""#;
         format!(r#"{{"content":"{content}","epoch":"{epoch}","offset":1}}"#)
     };
-    store.append("#a", 1, 0, &said(&old.epoch)).unwrap();
+    store.append("#a", 1, 0, said(&old.epoch).into()).unwrap();
     back_up(&path, &copy).unwrap();
     let copy = Store::open(&copy).unwrap();
     let new = channel(&copy);
@@ -241,7 +252,7 @@ fn a_copy_has_orders_of_its_own_that_go_on_from_those_of_the_original() {
     assert_eq!(texts(&copy, 0), [said(&new.epoch)]);
     assert_eq!(texts(&store, 0), [said(&old.epoch)]);
     assert_eq!(copy.server_id().unwrap(), store.server_id().unwrap());
-    copy.append("#a", 2, 0, "on the copy").unwrap();
+    copy.append("#a", 2, 0, "on the copy".into()).unwrap();
     let new = channel(&copy);
     for (epoch, offset, shared) in [
         (&old.epoch, 1, true),
@@ -260,7 +271,9 @@ fn damage_is_found() {
     let path = dir.path().join("chat.db");
     let store = Store::open(&path).unwrap();
     for offset in 1..=500 {
-        store.append("#a", offset, 0, &"x".repeat(100)).unwrap();
+        store
+            .append("#a", offset, 0, "x".repeat(100).into())
+            .unwrap();
     }
     drop(store);
     check(&path).unwrap();
@@ -296,4 +309,69 @@ fn what_was_sent_is_remembered_for_a_while() {
         ),
         (None, Some(sent(4)))
     );
+}
+
+#[test]
+fn the_journal_is_settled_and_nothing_of_it_is_missed_or_doubled() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("chat.db");
+    let channels = ["#a", "#b", "#c"];
+    let text = |channel: &str, offset: u64| format!("{channel}{offset:0>300}");
+    {
+        let store = Store::open(&path).unwrap();
+        for name in channels {
+            store
+                .create_channel(&Channel {
+                    name: name.into(),
+                    ..Channel::default()
+                })
+                .unwrap();
+        }
+        // In all more than is kept in the journal, some in batches of several, and the last ones not settled.
+        for round in 0..500 {
+            store.begin().unwrap();
+            for offset in 10 * round + 1..=10 * round + 10 {
+                for channel in channels {
+                    let json = text(channel, offset).into();
+                    let at = i64::try_from(offset).unwrap();
+                    store.append(channel, offset, at, json).unwrap();
+                }
+            }
+            store.commit().unwrap();
+        }
+        // A batch that fails in the midst of it leaves everything as it was.
+        store.begin().unwrap();
+        store.append("#a", 5001, 5001, "lost".into()).unwrap();
+        store.append("#a", 5003, 5003, "gap".into()).unwrap_err();
+        store.commit().unwrap_err();
+    }
+    for look in 0..2 {
+        let store = Store::open(&path).unwrap();
+        let lines: i64 = store
+            .db
+            .query_row("SELECT COUNT(*) FROM journal", [], |row| row.get(0))
+            .unwrap();
+        assert!(lines > 0 && lines < 500, "{lines} rows in the journal");
+        assert_eq!(store.channels().unwrap()[1].last, 5000);
+        for (at, channel) in channels.into_iter().enumerate() {
+            let kept = if look == 1 { 1000 * at as u64 } else { 0 };
+            let found = store.after(channel, 0, 9999, usize::MAX).unwrap();
+            let expected = (kept + 1..=5000).map(|offset| (offset, text(channel, offset).into()));
+            assert!(
+                found == expected.collect::<Vec<_>>(),
+                "{channel} at look {look}"
+            );
+            let boundary = store.after(channel, 4321, 2, usize::MAX).unwrap();
+            assert_eq!((boundary[0].0, boundary[1].0), (4322, 4323));
+            assert_eq!(store.older(channel, 4444).unwrap(), Some(4443));
+            assert_eq!(store.first(channel).unwrap(), Some(kept + 1));
+            // In the midst of a chunk.
+            let gone = store.forget(channel, 1000 * at as u64, 100_000).unwrap();
+            assert_eq!(gone, 1000 * at as u64 - kept);
+        }
+    }
+    let store = Store::open(&path).unwrap();
+    assert_eq!(store.forget("#b", 4990, 100_000).unwrap(), 3990);
+    let left = store.after("#b", 0, 99, usize::MAX).unwrap();
+    assert_eq!((left.len(), left[0].0), (10, 4991));
 }

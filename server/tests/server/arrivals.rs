@@ -176,3 +176,44 @@ async fn many_at_once_are_told_in_a_few_frames_and_nobody_is_missed() {
         }
     }
 }
+
+#[tokio::test]
+async fn who_goes_at_once_is_told_of_and_who_speaks_at_once_was_introduced() {
+    let server = Server::protocol(&["--lurk-disabled", "true"]);
+    let mut ada = server.visitor("ada").await;
+    for _ in 0..5 {
+        let mut sam = server.raw().await;
+        let id = sam.visit("sam").await["agent_id"].clone();
+        sam.tell(json!({"type": "MSG", "to": "#general", "content": "hello"}))
+            .await;
+        sam.tell(json!({"type": "LEAVE", "channel": "#help"})).await;
+        sam.hear("LEFT").await;
+        drop(sam);
+        let left = |f: &Value, channel: &str| {
+            f["type"] == "AGENT_LEFT" && f["agent"] == id && f["channel"] == channel
+        };
+        let heard = ada.hear_until(|f| left(f, "#bounties")).await;
+        let at = |is: &dyn Fn(&Value) -> bool| heard.iter().position(is).unwrap();
+        let joined =
+            at(&|f| f["type"] == "AGENT_JOINED" && f["agent"] == id && f["channel"] == "#general");
+        let spoke = at(&|f| f["content"] == "hello");
+        assert!(
+            joined < spoke && spoke < at(&|f| left(f, "#help")),
+            "{heard:?}"
+        );
+        assert_eq!(
+            channels(&heard, "AGENT_JOINED", id.as_str().unwrap()).len(),
+            8
+        );
+        assert_eq!(
+            channels(&heard, "AGENT_LEFT", id.as_str().unwrap()).len(),
+            8
+        );
+        let online = at(&|f| {
+            f["content"]
+                .as_str()
+                .is_some_and(|t| t.contains("sam") && t.contains("online"))
+        });
+        assert!(online < heard.len());
+    }
+}

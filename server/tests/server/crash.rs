@@ -34,11 +34,16 @@ impl Writer {
                 raw.tell(message(self.next)).await;
                 self.next += 1;
             }
-            let echo = raw.hear("MSG").await;
-            let n: u64 = echo["content"].as_str().unwrap().parse().unwrap();
-            assert_eq!(self.waiting.pop_front(), Some(n), "out of order");
-            self.acknowledged.push(echo);
+            self.hear(raw).await;
         }
+    }
+
+    /// Hears the next acknowledgement.
+    async fn hear(&mut self, raw: &mut Raw) {
+        let echo = raw.hear("MSG").await;
+        let n: u64 = echo["content"].as_str().unwrap().parse().unwrap();
+        assert_eq!(self.waiting.pop_front(), Some(n), "out of order");
+        self.acknowledged.push(echo);
     }
 }
 
@@ -65,6 +70,9 @@ async fn what_was_acknowledged_survives_a_kill_at_any_moment() {
     let mut raw = server.raw().await;
     let rest = writer.waiting.len();
     writer.flood(&mut raw, rest).await;
+    while !writer.waiting.is_empty() {
+        writer.hear(&mut raw).await;
+    }
 
     let mut reader = server.visitor("reader").await;
     let epoch = writer.acknowledged[0]["epoch"].clone();

@@ -75,6 +75,8 @@ async fn who_gives_no_sign_of_life_is_dropped_and_who_does_stays() {
     }
     alive.tell(json!({"type": "PING"})).await;
     alive.hear("PONG").await;
+    let log = std::fs::read_to_string(server.dir.path().join("data/audit.jsonl")).unwrap();
+    assert_eq!(log.matches("heartbeat_timeout").count(), 1, "{log}");
     let (code, _) = dead.closed().await;
     assert_ne!(code, 1000, "it was dropped, and not told");
 }

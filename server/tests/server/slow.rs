@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{process::Server, raw::Raw};
 
 /// Says so much to somebody who does not read that their connection is full, or until they are cut off.
-async fn flood(ada: &mut Raw) {
+async fn flood(ada: &mut Raw, deaf: &Value) {
     let much = "x".repeat(512 * 1024);
     // More than the operating system buffers for one connection.
     for n in 0..26 {
@@ -16,7 +16,7 @@ async fn flood(ada: &mut Raw) {
             .await;
         loop {
             let frame = ada.next().await.unwrap();
-            if frame["type"] == "AGENT_LEFT" {
+            if frame["type"] == "AGENT_LEFT" && frame["agent"] == *deaf {
                 return;
             }
             if frame["content"] == content {
@@ -27,27 +27,27 @@ async fn flood(ada: &mut Raw) {
 }
 
 /// A server with somebody who does not read, and somebody who speaks.
-async fn deaf(args: &[&str]) -> (Server, Raw, Raw) {
+async fn deaf(args: &[&str]) -> (Server, (Raw, Value), Raw) {
     let server = Server::public(args);
     let mut deaf = server.raw().await;
-    deaf.visit("deaf").await;
+    let id = deaf.visit("deaf").await["agent_id"].clone();
     let ada = server.raw_approved("ada").await;
-    (server, deaf, ada)
+    (server, (deaf, id), ada)
 }
 
 #[tokio::test]
 async fn sigterm_ends_the_server_though_a_client_does_not_read() {
     // The queue takes all of it: the session is in the middle of a write that can't end.
-    let (mut server, _deaf, mut ada) = deaf(&["--queue-bytes", "1000000000"]).await;
-    flood(&mut ada).await;
+    let (mut server, (_deaf, id), mut ada) = deaf(&["--queue-bytes", "1000000000"]).await;
+    flood(&mut ada, &id).await;
     let status = server.terminate(Duration::from_secs(8)).await;
     assert!(status.success(), "{status}");
 }
 
 #[tokio::test]
 async fn a_slow_consumer_is_cut_off_with_4008_and_the_others_are_not() {
-    let (_server, mut deaf, mut ada) = deaf(&["--queue-bytes", "1000000"]).await;
-    flood(&mut ada).await;
+    let (_server, (mut deaf, id), mut ada) = deaf(&["--queue-bytes", "1000000"]).await;
+    flood(&mut ada, &id).await;
     let (code, reason) = deaf.closed().await;
     assert_eq!((code, reason.as_str()), (4008, "slow consumer"));
     ada.say("#general", "still here").await;

@@ -57,7 +57,7 @@ impl Seen {
         if since >= self.start {
             return;
         }
-        let (first, last) = (self.start + 1, self.end);
+        let (first, last) = (self.start.saturating_add(1), self.end);
         (self.start, self.end) = (since, since);
         if first <= last {
             self.add(first, last);
@@ -71,7 +71,7 @@ impl Seen {
         }
         self.end = since;
         for (first, _) in &mut self.beyond {
-            *first = (*first).max(since + 1);
+            *first = (*first).max(since.saturating_add(1));
         }
         self.beyond.retain(|(first, last)| first <= last);
         self.absorb();
@@ -84,7 +84,9 @@ impl Seen {
         let mut joined: Vec<(u64, u64)> = Vec::with_capacity(self.beyond.len());
         for (first, last) in self.beyond.drain(..) {
             match joined.last_mut() {
-                Some(before) if before.1 + 1 >= first => before.1 = before.1.max(last),
+                Some(before) if before.1.saturating_add(1) >= first => {
+                    before.1 = before.1.max(last)
+                }
                 _ => joined.push((first, last)),
             }
         }
@@ -94,7 +96,7 @@ impl Seen {
 
     fn absorb(&mut self) {
         while let Some((first, last)) = self.beyond.first().copied()
-            && first <= self.end + 1
+            && first <= self.end.saturating_add(1)
         {
             self.end = self.end.max(last);
             self.beyond.remove(0);
@@ -144,6 +146,18 @@ mod tests {
         assert_eq!(seen.end(), 12);
         seen.reach_back(9);
         assert_eq!(seen.end(), 12);
+    }
+
+    #[test]
+    fn the_largest_offset_is_one_like_others() {
+        let mut seen = after(u64::MAX);
+        seen.reach_back(5);
+        assert_eq!([5, 6, 7].map(|o| seen.insert(o)), [false, true, true]);
+        assert_eq!(seen.end(), 7);
+        let mut seen = after(5);
+        assert!(seen.insert(u64::MAX));
+        seen.skip_to(u64::MAX);
+        assert_eq!((seen.end(), seen.insert(6)), (u64::MAX, false));
     }
 
     #[test]

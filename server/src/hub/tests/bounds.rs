@@ -110,13 +110,13 @@ fn the_age_of_messages() {
         fixture
             .hub
             .store
-            .append("#general", offset, now_ms() - age, "{}")
+            .append("#general", offset, now_ms() - age, "{}".into())
             .unwrap();
         fixture.hub.rooms[0].channel.last = offset;
     }
     fixture.hub.look();
     let kept = fixture.hub.store.after("#general", 0, 9, 999).unwrap();
-    assert_eq!(kept, [(2, "{}".to_owned())]);
+    assert_eq!(kept, [(2, "{}".into())]);
     fixture.batch(&[(1, message("three"))]);
     assert_eq!(said(&mut ada)[0]["offset"], 3);
 }
@@ -139,7 +139,7 @@ fn who_reads_up_too_slowly_is_told_that_history_is_gone() {
         fixture.batch(&[(1, message(&n.to_string()))]);
     }
     let more = Command::More { id: 2 };
-    fixture.hub.batch([more].into_iter()).unwrap();
+    fixture.carry_out([more]);
     let end = ends(&mut sam);
     assert_eq!(end, Some((4008, "history moved on")));
 }
@@ -156,7 +156,7 @@ fn notices_of_many() {
         let _queues: Vec<_> = ids.clone().map(|id| fixture.agent(id, "more")).collect();
         said(&mut ada);
         let gone = ids.map(|id| Command::Gone { id });
-        fixture.hub.batch(gone).unwrap();
+        fixture.carry_out(gone);
         let types: Vec<_> = said(&mut ada).iter().map(|f| f["type"].clone()).collect();
         match many {
             2 => assert_eq!(types, ["AGENT_LEFT", "AGENT_LEFT"]),
@@ -165,22 +165,70 @@ fn notices_of_many() {
     }
 }
 
-#[test]
-fn who_leaves_before_its_arrival_was_told_is_not_told_of() {
+/// What was told of comings and goings: type and channel.
+fn told(queue: &mut Queue) -> Vec<(String, String)> {
+    let text = |frame: &Value, key: &str| frame[key].as_str().unwrap().to_owned();
+    let frames = said(queue).into_iter();
+    let notices = frames.filter(|f| f["type"].as_str().unwrap().starts_with("AGENT"));
+    notices
+        .map(|f| (text(&f, "type"), text(&f, "channel")))
+        .collect()
+}
+
+/// Two channels, whose maker hears of comings and goings in rounds that are far apart.
+fn rounds() -> (Fixture, Queue, Cut) {
     let mut fixture = Fixture::new();
-    let (mut ada, _ada) = fixture.agent(1, "ada");
+    let (mut ada, cut) = fixture.agent(1, "ada");
     for channel in ["#general", "#other"] {
         let create = json!({"type": "CREATE_CHANNEL", "channel": channel});
         fixture.batch(&[(1, create)]);
     }
-    // From now on, whoever comes waits for the next round.
     fixture.hub.settings.limits.notice = std::time::Duration::from_secs(3600);
-    let (_sam, _cut) = fixture.agent(2, "sam");
     said(&mut ada);
-    fixture.batch(&[(2, json!({"type": "LEAVE", "channel": "#general"}))]);
-    fixture.hub.settings.limits.notice = std::time::Duration::ZERO;
-    fixture.batch(&[]);
-    let told = said(&mut ada);
-    let told: Vec<_> = told.iter().map(|f| (&f["type"], &f["channel"])).collect();
-    assert_eq!(told, [(&json!("AGENT_JOINED"), &json!("#other"))]);
+    (fixture, ada, cut)
+}
+
+#[test]
+fn who_shows_itself_is_introduced_before() {
+    for frame in [
+        json!({"type": "LEAVE", "channel": "#general"}),
+        json!({"type": "TYPING", "channel": "#general"}),
+        json!({"type": "SET_PRESENCE", "status": "busy"}),
+        message("hello"),
+    ] {
+        let (mut fixture, mut ada, _ada) = rounds();
+        let (_sam, _cut) = fixture.agent(2, "sam");
+        assert_eq!(told(&mut ada), []);
+        fixture.batch(&[(2, frame.clone())]);
+        let heard = said(&mut ada);
+        let types: Vec<_> = heard.iter().map(|f| f["type"].as_str().unwrap()).collect();
+        assert_eq!(types[..2], ["AGENT_JOINED", "AGENT_JOINED"], "{frame}");
+        assert_eq!(types.len(), 3, "{frame}");
+    }
+}
+
+#[test]
+fn who_comes_and_goes_within_a_round_is_told_of_unless_there_are_many() {
+    let (mut fixture, mut ada, _ada) = rounds();
+    for many in [1, 5] {
+        let ids = 10..10 + many;
+        let _queues: Vec<_> = ids.clone().map(|id| fixture.agent(id, "more")).collect();
+        let _stays = fixture.agent(9, "stays");
+        ids.for_each(|id| fixture.gone(id));
+        fixture.hub.notices.clear_pause();
+        fixture.batch(&[]);
+        let told = told(&mut ada);
+        let of = |channel: &str| {
+            let here = told.iter().filter(|(_, c)| c == channel);
+            here.map(|(type_, _)| type_.as_str()).collect::<Vec<_>>()
+        };
+        match many {
+            1 => assert_eq!(of("#other"), ["AGENT_JOINED", "AGENT_JOINED", "AGENT_LEFT"]),
+            _ => assert_eq!(of("#other"), ["AGENTS_CHANGED"]),
+        }
+        fixture.gone(9);
+        fixture.hub.notices.clear_pause();
+        fixture.batch(&[]);
+        said(&mut ada);
+    }
 }

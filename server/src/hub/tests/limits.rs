@@ -191,6 +191,25 @@ fn names_in_a_nudge() {
 }
 
 #[test]
+fn wrong_keys_of_an_address_whatever_they_come_over() {
+    let mut fixture = Fixture::with(json!({}), |limits| limits.guesses = 3);
+    let kick = |key: &str| json!({"type": "ADMIN_KICK", "agent_id": "x", "admin_key": key});
+    let (mut first, _cut) = fixture.open(1);
+    let (mut second, _other) = fixture.open(2);
+    fixture.batch(&[(1, kick("a")), (2, kick("b")), (2, kick("k"))]);
+    assert_eq!(codes(&mut first), ["AUTH_REQUIRED"]);
+    assert_eq!(codes(&mut second), ["AUTH_REQUIRED", "AGENT_NOT_FOUND"]);
+    let here = [127, 0, 0, 1].into();
+    let elsewhere = [127, 0, 0, 2].into();
+    assert_eq!(fixture.hub.connections(Some("c"), here), None);
+    // That was the third: the right key is not looked at any more from here, and is from elsewhere.
+    fixture.batch(&[(2, kick("k"))]);
+    assert_eq!(codes(&mut second), ["AUTH_REQUIRED"]);
+    assert_eq!(fixture.hub.connections(Some("k"), here), None);
+    assert!(fixture.hub.connections(Some("k"), elsewhere).is_some());
+}
+
+#[test]
 fn wrong_keys_of_a_connection() {
     let mut fixture = Fixture::with(json!({}), |limits| limits.wrong_keys = 3);
     let (mut raw, _cut) = fixture.open(1);
