@@ -75,7 +75,7 @@ pub enum Outcome {
     /// A JOIN of the client's own was refused.
     JoinRefused { code: String, message: String },
     /// The frame was not for it.
-    Pending(Pending),
+    Pending(Box<Pending>),
 }
 
 impl Pending {
@@ -155,7 +155,7 @@ impl Pending {
                 (Some(told), Asker::User(answer)) => return settle(answer, told),
                 (_, asker) => self.asker = asker,
             }
-            return Outcome::Pending(self);
+            return Outcome::Pending(Box::new(self));
         }
         if type_ == "ERROR" {
             let error = refusal(frame);
@@ -164,7 +164,7 @@ impl Pending {
                     self.error = Some(error);
                     self.asker = Asker::User(answer);
                     self.wants = wants;
-                    Outcome::Pending(self)
+                    Outcome::Pending(Box::new(self))
                 }
                 (Asker::User(answer), _) => settle(answer, Err(error.into())),
                 (Asker::Session, _) => Outcome::JoinRefused {
@@ -196,7 +196,7 @@ impl Pending {
         match (answers, self.asker) {
             (false, asker) => {
                 self.asker = asker;
-                Outcome::Pending(self)
+                Outcome::Pending(Box::new(self))
             }
             (true, Asker::Session) => Outcome::Answered,
             (true, Asker::User(answer)) => settle(

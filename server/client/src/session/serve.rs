@@ -170,7 +170,7 @@ impl Session {
             .is_some_and(|pending| pending.collects(type_, frame));
         let answered = match asked.map(|pending| pending.hear(type_, frame, connection.own)) {
             Some(Outcome::Pending(pending)) => {
-                connection.pending = Some(pending);
+                connection.pending = Some(*pending);
                 false
             }
             Some(Outcome::Answered) => true,
