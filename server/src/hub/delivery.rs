@@ -39,7 +39,7 @@ impl Hub {
             Stage::Held(_) => self.held -= 1,
             Stage::In(agent) => {
                 self.agents.remove(&agent.id);
-                self.callbacks.drop_all(id);
+                self.drop_callbacks(id);
                 self.floor.release_all(id, None);
                 self.drop_checks(id);
                 self.audit("disconnect", json!({"connection": id, "agent": agent.id}));
