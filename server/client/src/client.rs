@@ -1,17 +1,19 @@
 //! The handle that users hold.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
 
-use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
 use tokio::{
     sync::{Mutex, mpsc, oneshot, watch},
-    time::{Instant, timeout},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Agent, Channel, ClientError, Events, History, Options, Position, Sent, Welcome,
+    Agent, Channel, ClientError, Events, History, Options, Position, Welcome,
     events::events,
     limits::Limits,
     request::{Known, Request, Wants},
@@ -26,7 +28,8 @@ pub struct Client {
     pub(crate) limits: Limits,
     requests: mpsc::Sender<Request>,
     turn: Arc<Mutex<()>>,
-    standing: watch::Receiver<Standing>,
+    pub(crate) standing: watch::Receiver<Standing>,
+    pub(crate) clock: Arc<AtomicI64>,
     stop: CancellationToken,
     done: CancellationToken,
 }
@@ -45,7 +48,15 @@ impl Client {
         let (standing, seen) = watch::channel(Standing::Away(waiting));
         let (stop, done) = (CancellationToken::new(), CancellationToken::new());
         let options = Arc::new(options);
-        let session = Session::new(options.clone(), limits, wanted, queue, standing);
+        let clock = Arc::new(AtomicI64::new(0));
+        let session = Session::new(
+            options.clone(),
+            limits,
+            wanted,
+            queue,
+            standing,
+            clock.clone(),
+        );
         let (asked, over) = (stop.clone(), done.clone().drop_guard());
         tokio::spawn(async move {
             session.run(asked).await;
@@ -57,6 +68,7 @@ impl Client {
             requests,
             turn: Arc::default(),
             standing: seen,
+            clock,
             stop,
             done,
         };
@@ -70,7 +82,7 @@ impl Client {
         loop {
             let now = standing.borrow_and_update().clone();
             match now {
-                Standing::Here(welcome) => return Ok(welcome),
+                Standing::Here { welcome, .. } => return Ok(welcome),
                 Standing::Away(error @ ClientError::Server { .. }) => return Err(error),
                 Standing::Away(_) => {}
             }
@@ -84,12 +96,12 @@ impl Client {
             return result;
         }
         match &*self.standing.borrow() {
-            Standing::Here(welcome) => Ok(welcome.clone()),
+            Standing::Here { welcome, .. } => Ok(welcome.clone()),
             Standing::Away(error) => Err(error.clone()),
         }
     }
 
-    async fn ask(&self, frame: Value, wants: Wants) -> Result<Value, ClientError> {
+    pub(crate) async fn ask(&self, frame: Value, wants: Wants) -> Result<Value, ClientError> {
         self.ask_within(self.limits.answer, frame, wants).await
     }
 
@@ -170,59 +182,6 @@ impl Client {
         self.ask(frame, Wants::Fence).await.map(drop)
     }
 
-    /// Says something; returns once the server has it.
-    pub async fn send(
-        &self,
-        to: &str,
-        content: &str,
-        in_reply_to: Option<&str>,
-    ) -> Result<Sent, ClientError> {
-        self.say(message(to, content, in_reply_to)).await
-    }
-
-    /// Says something however often the connection breaks meanwhile, for as long as `patience` lasts. Our server
-    /// passes it on at most once, and once when this succeeds; another server may do so more often.
-    pub async fn send_once(
-        &self,
-        to: &str,
-        content: &str,
-        in_reply_to: Option<&str>,
-        patience: Duration,
-    ) -> Result<Sent, ClientError> {
-        let id = random_id()?;
-        self.send_as(&id, to, content, in_reply_to, patience).await
-    }
-
-    /// As [`Client::send_once`], with an id that the caller chose, of at most 64 bytes: our server passes on the
-    /// first message of an id that this agent's key has used, also after another client has sent it.
-    pub async fn send_as(
-        &self,
-        id: &str,
-        to: &str,
-        content: &str,
-        in_reply_to: Option<&str>,
-        patience: Duration,
-    ) -> Result<Sent, ClientError> {
-        let mut frame = message(to, content, in_reply_to);
-        frame["client_msg_id"] = id.into();
-        let deadline = Instant::now() + patience;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            self.connected_within(left).await?;
-            match self.say(frame.clone()).await {
-                Err(ClientError::Disconnected(_)) if Instant::now() < deadline => {}
-                said => return said,
-            }
-        }
-    }
-
-    async fn say(&self, frame: Value) -> Result<Sent, ClientError> {
-        let echo = self.ask(frame, Wants::Echo).await?;
-        Ok(Sent {
-            msg_id: echo["msg_id"].as_str().unwrap_or_default().to_owned(),
-        })
-    }
-
     /// Sends an agent, with `@`, a piece of a file; returns once the server has passed it on.
     pub async fn send_chunk(&self, to: &str, content: &str) -> Result<(), ClientError> {
         let frame = json!({"type": "FILE_CHUNK", "to": to, "content": content});
@@ -272,22 +231,6 @@ impl Client {
         self.stop.cancel();
         self.done.cancelled().await;
     }
-}
-
-fn message(to: &str, content: &str, in_reply_to: Option<&str>) -> Value {
-    let mut frame = json!({"type": "MSG", "to": to, "content": content});
-    if let Some(id) = in_reply_to {
-        frame["in_reply_to"] = id.into();
-    }
-    frame
-}
-
-/// An id that no other message of this agent has.
-fn random_id() -> Result<String, ClientError> {
-    let mut bytes = [0; 16];
-    let failed = |_| ClientError::Disconnected("the system gives no random numbers".into());
-    SystemRandom::new().fill(&mut bytes).map_err(failed)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn list<T: serde::de::DeserializeOwned>(mut frame: Value) -> Result<Vec<T>, ClientError> {

@@ -1,8 +1,12 @@
 //! Client of the chat protocol: connects, proves its key, joins its channels, and comes back by itself.
 //!
 //! **Each message reaches the reader once, and none is missed**, also when the connection breaks: channels are
-//! resumed where the reader left off, also those into which the server put the agent unasked. When the server's history no longer reaches back that far, the reader
-//! is told with [`Event::Missed`].
+//! resumed where the reader left off, also those into which the server put the agent unasked. When the server's
+//! history no longer reaches back that far, the reader is told with [`Event::Missed`].
+//!
+//! **Servers that give channels no order**, as the public ones do, repeat their history after each JOIN. Then this
+//! holds for the channels that are joined, as far as that history goes; a message that is said again after a broken
+//! connection is looked up in it first.
 //!
 //! **Requests** are answered in order and carry no ids, so one is under way at a time. Each has 30 s for its
 //! answer. One that is under way when the connection breaks fails with [`ClientError::Disconnected`]; it may
@@ -29,6 +33,7 @@ mod options;
 mod pause;
 mod places;
 mod request;
+mod say;
 mod session;
 mod wire;
 

@@ -2,8 +2,9 @@
 //!
 //! With a server that gives channels an order, each message reaches the reader once and none is missed:
 //! a channel is resumed where the reader left off, also one into which the server put the agent by itself.
-//! With another server, channels are joined again and history is heard again.
+//! With another server, channels are joined again, and of the history that it repeats the reader gets what is new.
 
+mod heard;
 mod seen;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use self::seen::Seen;
+use self::{heard::Heard, seen::Seen};
 use crate::ChatMessage;
 
 /// A place in the order of a channel.
@@ -58,6 +59,10 @@ struct Place {
     /// It is about to be resumed: what comes before the answer comes again after it.
     resuming: bool,
     seen: Option<Seen>,
+    /// Messages without an order.
+    heard: Heard,
+    /// It was joined again, and what comes first tells whether history reaches back to what was heard.
+    again: bool,
 }
 
 impl Places {
@@ -106,6 +111,9 @@ impl Places {
     pub fn restart(&mut self, channel: &str, position: Option<&Position>) {
         let place = self.0.entry(channel.to_owned()).or_default();
         place.seen = position.map(Seen::after);
+        if position.is_none() {
+            place.heard = Heard::default();
+        }
         place.told = position.is_some();
     }
 
@@ -120,6 +128,11 @@ impl Places {
         (place.left, place.resuming) = (false, false);
         let (epoch, since) = (frame["epoch"].as_str(), frame["since"].as_u64());
         let (Some(epoch), Some(since)) = (epoch, since) else {
+            place.again = place.told;
+            if !place.told && asked == Asked::Anew {
+                place.heard = Heard::default();
+            }
+            place.told = true;
             return false;
         };
         let start = Position {
@@ -170,11 +183,22 @@ impl Places {
         place.is_some_and(|place| place.seen.is_some())
     }
 
+    /// Whether messages may be missing before this one that can't be had any more.
+    pub fn breaks_off(&mut self, message: &ChatMessage) -> bool {
+        let place = self.0.get_mut(&message.to).filter(|place| place.again);
+        place.is_some_and(|place| {
+            place.again = false;
+            place.heard.breaks_off(message)
+        })
+    }
+
     /// Whether a message is one for the reader.
     pub fn admit(&mut self, message: &ChatMessage) -> bool {
         let left = self.0.get(&message.to).is_some_and(|place| place.left);
         let (Some(epoch), Some(offset)) = (&message.epoch, message.offset) else {
-            return !left;
+            // What is for one agent alone is never repeated.
+            let repeated = message.to.starts_with('#');
+            return !left && (!repeated || self.hear(message));
         };
         let place = self.0.entry(message.to.clone()).or_default();
         if place.left || place.resuming {
@@ -192,11 +216,18 @@ impl Places {
     }
 }
 
+impl Places {
+    fn hear(&mut self, message: &ChatMessage) -> bool {
+        let place = self.0.entry(message.to.clone()).or_default();
+        place.heard.insert(message)
+    }
+}
+
 impl Place {
     /// Whether a JOIN is due at a new connection, and from where. `here` is where the order stands if the server
     /// put the agent there.
     fn due(&mut self, here: Option<&Position>) -> Option<Option<Position>> {
-        self.resuming = false;
+        (self.resuming, self.again) = (false, false);
         if self.left || (here.is_none() && !self.wanted && !self.told) {
             return None;
         }

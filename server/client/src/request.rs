@@ -34,6 +34,8 @@ pub enum Wants {
     Joined(Option<Known>),
     /// The message itself, as everybody hears it.
     Echo,
+    /// The same, or nothing: a PING follows. What came until then is kept here.
+    EchoOrSilence(Option<Value>),
     /// Nothing certain: a PING follows, and its PONG ends the request.
     Fence,
     /// A JOINED, and the history that comes with it; a PING follows.
@@ -73,7 +75,7 @@ pub enum Outcome {
     /// A JOIN of the client's own was refused.
     JoinRefused { code: String, message: String },
     /// The frame was not for it.
-    Pending(Pending),
+    Pending(Box<Pending>),
 }
 
 impl Pending {
@@ -122,12 +124,14 @@ impl Pending {
     /// Whether a frame is what it collects, and not for the reader.
     pub fn collects(&self, type_: &str, frame: &Value) -> bool {
         let here = |key: &str| self.channel.as_deref() == frame[key].as_str();
-        matches!(self.wants, Wants::History(_))
-            && match type_ {
-                "JOINED" => here("channel"),
-                "MSG" => here("to") && frame["replay"] == true,
-                _ => false,
-            }
+        let Wants::History(history) = &self.wants else {
+            return false;
+        };
+        match type_ {
+            "JOINED" => here("channel"),
+            "MSG" => history.has_begun() && here("to") && frame["replay"] == true,
+            _ => false,
+        }
     }
 
     /// What it asks for if it is a JOIN.
@@ -151,16 +155,16 @@ impl Pending {
                 (Some(told), Asker::User(answer)) => return settle(answer, told),
                 (_, asker) => self.asker = asker,
             }
-            return Outcome::Pending(self);
+            return Outcome::Pending(Box::new(self));
         }
         if type_ == "ERROR" {
             let error = refusal(frame);
             return match (self.asker, self.wants) {
-                (Asker::User(answer), Wants::Fence) => {
+                (Asker::User(answer), wants @ (Wants::Fence | Wants::EchoOrSilence(_))) => {
                     self.error = Some(error);
                     self.asker = Asker::User(answer);
-                    self.wants = Wants::Fence;
-                    Outcome::Pending(self)
+                    self.wants = wants;
+                    Outcome::Pending(Box::new(self))
                 }
                 (Asker::User(answer), _) => settle(answer, Err(error.into())),
                 (Asker::Session, _) => Outcome::JoinRefused {
@@ -170,12 +174,21 @@ impl Pending {
             };
         }
         let here = || here("channel");
-        let answers = match &self.wants {
+        let echo = || {
+            let live = frame["replay"] != true;
+            type_ == "MSG" && frame["from"] == own && frame["to"] == self.to && live
+        };
+        let mut answer_is = None;
+        let answers = match &mut self.wants {
             Wants::Type(wanted) => type_ == *wanted && (self.channel.is_none() || here()),
             Wants::Joined(_) => type_ == "JOINED" && here(),
-            Wants::Echo => {
-                let live = frame["replay"] != true;
-                type_ == "MSG" && frame["from"] == own && frame["to"] == self.to && live
+            Wants::Echo => echo(),
+            Wants::EchoOrSilence(heard) => {
+                if echo() {
+                    *heard = Some(frame.clone());
+                }
+                answer_is = (type_ == "PONG").then(|| heard.take()).flatten();
+                type_ == "PONG"
             }
             Wants::Fence => type_ == "PONG",
             Wants::History(_) => false,
@@ -183,14 +196,14 @@ impl Pending {
         match (answers, self.asker) {
             (false, asker) => {
                 self.asker = asker;
-                Outcome::Pending(self)
+                Outcome::Pending(Box::new(self))
             }
             (true, Asker::Session) => Outcome::Answered,
             (true, Asker::User(answer)) => settle(
                 answer,
                 match self.error {
                     Some(error) => Err(error.into()),
-                    None => Ok(frame.clone()),
+                    None => Ok(answer_is.unwrap_or_else(|| frame.clone())),
                 },
             ),
         }

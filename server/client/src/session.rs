@@ -4,7 +4,13 @@ mod identify;
 mod joins;
 mod serve;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -27,7 +33,11 @@ use crate::{
 #[derive(Clone)]
 pub enum Standing {
     Away(ClientError),
-    Here(Welcome),
+    Here {
+        welcome: Welcome,
+        /// Whether the server says a message once whose id it has had.
+        once: bool,
+    },
 }
 
 /// The task behind a client.
@@ -37,6 +47,8 @@ pub struct Session {
     wanted: mpsc::Receiver<Request>,
     events: EventQueue,
     standing: watch::Sender<Standing>,
+    /// The server's time, as of its last frame, Unix milliseconds.
+    clock: Arc<AtomicI64>,
     places: Places,
 }
 
@@ -67,6 +79,7 @@ impl Session {
         wanted: mpsc::Receiver<Request>,
         events: EventQueue,
         standing: watch::Sender<Standing>,
+        clock: Arc<AtomicI64>,
     ) -> Self {
         Self {
             places: Places::new(&options.channels),
@@ -75,6 +88,7 @@ impl Session {
             wanted,
             events,
             standing,
+            clock,
         }
     }
 
@@ -123,8 +137,14 @@ impl Session {
         let since = Instant::now();
         let joins = self.places.connected(welcomed.entered.as_ref());
         let own = welcomed.welcome.agent_id.clone();
-        self.standing
-            .send_replace(Standing::Here(welcomed.welcome.clone()));
+        if let Some(at) = welcomed.at {
+            self.clock.store(at, Ordering::Relaxed);
+        }
+        self.standing.send_replace(Standing::Here {
+            welcome: welcomed.welcome.clone(),
+            // Servers that give channels an order know ids of clients too.
+            once: welcomed.entered.is_some(),
+        });
         self.events.push(Event::Connected(welcomed.welcome));
         let end = self.serve(&mut socket, joins, &own, stop).await;
         if since.elapsed() >= self.limits.settled {

@@ -50,6 +50,11 @@ impl Collector {
         Some(Ok(told))
     }
 
+    /// Whether its JOINED has come: what came before is the history of another JOIN.
+    pub fn has_begun(&self) -> bool {
+        self.joined.is_some()
+    }
+
     fn has_all(&self) -> bool {
         let Some(joined) = &self.joined else {
             return false;

@@ -19,6 +19,8 @@ pub struct Welcomed {
     pub welcome: Welcome,
     /// Channels into which it put the agent, if it tells.
     pub entered: Option<BTreeMap<String, Position>>,
+    /// The server's time, Unix milliseconds.
+    pub at: Option<i64>,
 }
 
 impl Session {
@@ -67,6 +69,12 @@ impl Session {
                     silent = Instant::now() + self.limits.silence;
                 }
                 ("WELCOME", _) => return welcomed(frame),
+                ("CAPTCHA_CHALLENGE", _) => {
+                    let question = frame["question"].as_str().unwrap_or_default();
+                    let message = format!("the server asks newcomers a question: {question}");
+                    let code = "CAPTCHA_CHALLENGE".to_owned();
+                    return Err(End::Refused { code, message });
+                }
                 ("ERROR", _) => {
                     let (code, message) = refusal(&frame);
                     return Err(End::Refused { code, message });
@@ -81,6 +89,7 @@ fn welcomed(mut frame: Value) -> Result<Welcomed, End> {
     let entered = frame.get_mut("channels").map(Value::take);
     let unreadable = |error| End::Lost(format!("WELCOME can't be read: {error}"));
     Ok(Welcomed {
+        at: frame["ts"].as_i64(),
         entered: entered.and_then(|channels| serde_json::from_value(channels).ok()),
         welcome: serde_json::from_value(frame).map_err(unreadable)?,
     })

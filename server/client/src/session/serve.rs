@@ -1,6 +1,6 @@
 //! Carries requests and events while a connection stands.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, interval_at, sleep_until};
@@ -138,7 +138,10 @@ impl Session {
             }
         }
         let frame = request.frame.clone();
-        let fence = matches!(request.wants, Wants::Fence | Wants::History(_));
+        let fence = matches!(
+            request.wants,
+            Wants::Fence | Wants::History(_) | Wants::EchoOrSilence(_)
+        );
         connection.pending = Some(Pending::user(request, &self.limits));
         put(connection.socket, &frame, self.limits.write).await?;
         if fence {
@@ -154,6 +157,9 @@ impl Session {
 
     /// What a frame means: for the request that is under way, for the places, for the reader.
     fn hear(&mut self, connection: &mut Connection<'_>, type_: &str, frame: &Value) {
+        if let Some(now) = frame["ts"].as_i64().filter(|_| frame["replay"] != true) {
+            self.clock.store(now, Ordering::Relaxed);
+        }
         let channel = frame["channel"].as_str().unwrap_or_default();
         let asked = connection.pending.take();
         let about = asked.as_ref().and_then(|pending| pending.channel.clone());
@@ -164,7 +170,7 @@ impl Session {
             .is_some_and(|pending| pending.collects(type_, frame));
         let answered = match asked.map(|pending| pending.hear(type_, frame, connection.own)) {
             Some(Outcome::Pending(pending)) => {
-                connection.pending = Some(pending);
+                connection.pending = Some(*pending);
                 false
             }
             Some(Outcome::Answered) => true,
@@ -199,10 +205,14 @@ impl Session {
             }
             "LEFT" => self.places.left(channel),
             "MSG" => {
-                if let Ok(message) = serde_json::from_value::<ChatMessage>(frame.clone())
-                    && self.places.admit(&message)
-                {
-                    self.events.push(Event::Message(message));
+                if let Ok(message) = serde_json::from_value::<ChatMessage>(frame.clone()) {
+                    if self.places.breaks_off(&message) {
+                        let channel = message.to.clone();
+                        self.events.push(Event::Missed { channel });
+                    }
+                    if self.places.admit(&message) {
+                        self.events.push(Event::Message(message));
+                    }
                 }
             }
             "SESSION_DISPLACED" | "KICKED" | "BANNED" | "SERVER_STOPPING" => {

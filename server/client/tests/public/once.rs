@@ -1,0 +1,50 @@
+//! Saying something once, where the server would say it again.
+
+use std::time::Duration;
+
+use crate::{client, contents, server::Server, state::Cut};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn said(server: &Server, words: &str) -> Vec<String> {
+    let state = server.state();
+    let buffer = &state.channels["#help"].buffer;
+    let said = buffer.iter().filter(|m| m["content"] == words);
+    said.map(|m| m["msg_id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_message_is_said_once_whenever_the_connection_breaks() {
+    let server = Server::start().await;
+    let (ada, mut events) = client(&server, "ada", &["#help"]).await;
+    for (n, cut) in [
+        Cut::AfterItWasTaken,
+        Cut::BeforeItIsTaken,
+        Cut::AfterItWasTaken,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let words = format!("word {n}");
+        server.state().cut = Some(cut);
+        let sent = ada
+            .send_once("#help", &words, None, PATIENCE)
+            .await
+            .unwrap();
+        assert_eq!(said(&server, &words), [sent.msg_id], "{cut:?}");
+        let heard = contents(&mut events, &words).await;
+        assert_eq!(heard.iter().filter(|c| **c == words).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_same_words_said_before_are_another_message() {
+    let server = Server::start().await;
+    let (ada, _events) = client(&server, "ada", &[]).await;
+    ada.send_once("#help", "yes", None, PATIENCE).await.unwrap();
+    server.state().cut = Some(Cut::BeforeItIsTaken);
+    let second = ada.send_once("#help", "yes", None, PATIENCE).await.unwrap();
+    let said = said(&server, "yes");
+    assert_eq!((said.len(), &said[1]), (2, &second.msg_id));
+}
