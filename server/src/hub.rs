@@ -19,6 +19,7 @@ mod guesses;
 mod identify;
 mod idle;
 mod invite;
+mod lurk;
 mod market;
 mod membership;
 mod message;

@@ -29,6 +29,7 @@ impl Hub {
             return;
         }
         let handled = frame::parse(text).and_then(|(type_, fields)| {
+            self.quiet(id, &type_)?;
             if stores(&type_) {
                 self.has_room(text.len())?;
             }
