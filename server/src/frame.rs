@@ -56,12 +56,14 @@ pub fn is_name(text: &str, max: usize) -> bool {
 /// The content of a message, of at most `most` characters.
 pub fn content(fields: &Map<String, Value>, most: usize) -> Result<&str, Refusal> {
     let content = text(fields, "content")?;
-    if longer(content, most) {
-        return Err(invalid(&format!(
-            "content is longer than {most} characters"
-        )));
-    }
+    bounded(content, most)?;
     Ok(content)
+}
+
+/// Whether the content of a message has at most `most` characters.
+pub fn bounded(content: &str, most: usize) -> Result<(), Refusal> {
+    let error = || invalid(&format!("content is longer than {most} characters"));
+    (!longer(content, most)).then_some(()).ok_or_else(error)
 }
 
 /// A field that names an agent: `@` and its id, which is given without `@`.
