@@ -70,8 +70,9 @@ async fn respond(head: &Head, from: IpAddr, hub: &Inbox) -> Answer {
         },
         // That the process answers at all is what is asked.
         ("GET", "/livez") => ("200 OK", PLAIN, "ok\n".to_owned()),
-        ("GET", "/readyz") => match ask(hub, Question::Health).await {
-            Some(_) => ("200 OK", PLAIN, "ok\n".to_owned()),
+        ("GET", "/readyz") => match ask(hub, Question::Ready).await {
+            Some(None) => ("200 OK", PLAIN, "ok\n".to_owned()),
+            Some(Some(why)) => unwell(PLAIN, &why),
             None => unwell(PLAIN, "the hub does not answer\n"),
         },
         ("GET", "/metrics") => match ask(hub, Question::Metrics).await {

@@ -2,7 +2,7 @@
 //!
 //! It takes what waits as one batch, in one transaction. Nobody hears of anything before the batch is durable.
 //! When storage fails, the batch never happened: everybody is disconnected and what is known is read anew,
-//! so that memory and storage can't disagree.
+//! so that memory and storage can't disagree. Before a disk is full, what would be stored is refused.
 
 mod admin;
 mod allowance;
@@ -10,6 +10,7 @@ mod callbacks;
 mod captcha;
 mod delivery;
 mod direct;
+mod disk;
 mod dispatch;
 mod floor;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -61,7 +62,7 @@ use tokio::{
 };
 
 use self::{
-    allowance::Clocks,
+    allowance::{Clocks, Past},
     callbacks::Callbacks,
     direct::Pairs,
     floor::Floor,
@@ -77,6 +78,7 @@ use self::{
 };
 use crate::{
     audit::Audit,
+    disk::{Guard, LOOK},
     frame::now_ms,
     inbox::{Command, Question},
     outbox::{Joined, Out, Outbox},
@@ -112,6 +114,7 @@ struct Hub {
     sent: usize,
     motd: Option<String>,
     clocks: Clocks,
+    past: Past,
     pairs: Pairs,
     guesses: Guesses,
     callbacks: Callbacks,
@@ -134,6 +137,7 @@ struct Hub {
     began: Began,
     counts: Counts,
     audit: Audit,
+    disk: Guard,
 }
 
 /// Starts the thread; the receiver resolves when it has ended, or failed.
@@ -168,6 +172,7 @@ impl Hub {
                 .with_context(|| format!("the audit log {} can't be opened", path.display()))?,
             None => Audit::default(),
         };
+        let disk = Guard::new(settings.disk_reserve);
         let mut hub = Self {
             store,
             motd: settings.motd.clone(),
@@ -183,6 +188,7 @@ impl Hub {
             seen,
             sent: usize::MAX - 1,
             clocks: Clocks::default(),
+            past: Past::default(),
             pairs: Pairs::default(),
             guesses: Guesses::default(),
             callbacks: Callbacks::default(),
@@ -201,6 +207,7 @@ impl Hub {
             began: Began::now(),
             counts: Counts::default(),
             audit,
+            disk,
         };
         hub.audit(
             "server_start",
@@ -221,7 +228,11 @@ impl Hub {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let notices = self.notices.due(self.settings.limits.notice);
-            let trade = Self::trade_due(&self.market);
+            let trade = match self.disk.is_full() {
+                // What is due there waits for room.
+                true => Some((Instant::now() + LOOK).into()),
+                false => Self::trade_due(&self.market),
+            };
             let due = [self.timers.next(), notices, trade];
             let due = due.into_iter().flatten().min();
             let next = match due {
@@ -277,6 +288,7 @@ impl Hub {
     /// Carries out a batch: all of it is durable when this returns, or none of it happened; then it is to be
     /// delivered. Gives how long it took to make it durable.
     fn batch(&mut self, commands: impl Iterator<Item = Command>) -> anyhow::Result<Duration> {
+        self.look_at_disk();
         self.store.begin().context("no batch can be begun")?;
         self.trade_goes_on();
         for command in commands {
@@ -294,8 +306,10 @@ impl Hub {
                 self.tell_hooks();
             }
             Err(error) => {
-                tracing::error!(%error, "storage failed; everybody is disconnected");
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(%error, cause, "storage failed; everybody is disconnected");
                 self.counts.failed_batches += 1;
+                self.write_failed(&error);
                 self.start_over().context("storage can't be read")?;
             }
         }
@@ -316,6 +330,7 @@ impl Hub {
             Command::Ask { question, answer } => {
                 let said = match question {
                     Question::Health => Some(self.health().to_string()),
+                    Question::Ready => self.unready(),
                     Question::Metrics => Some(self.metrics()),
                     Question::Connections { key, from } => {
                         let connections = self.connections(key.as_deref(), from);

@@ -27,6 +27,8 @@ pub struct From {
 pub enum Question {
     /// How the server is, JSON.
     Health,
+    /// What does not work; no answer when all of it does.
+    Ready,
     /// Figures, in the text format of Prometheus.
     Metrics,
     /// Who is connected, JSON; no answer without the right key.

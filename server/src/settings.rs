@@ -34,6 +34,8 @@ pub struct Settings {
     /// Name that the server gives itself.
     pub name: String,
     pub data_dir: PathBuf,
+    /// Bytes of the disk that are kept back.
+    pub disk_reserve: u64,
     pub admin_key_file: Option<PathBuf>,
     pub keys: Keys,
     pub allowlist: Allowlist,
@@ -183,6 +185,7 @@ impl Settings {
             )?,
             name: values.text("name").to_owned(),
             data_dir,
+            disk_reserve: r.number("disk-reserve-bytes", 0, 1 << 40)?,
             admin_key_file: r.path("admin-key-file"),
             keys: Keys {
                 allowlist: r.text("allowlist-admin-key"),

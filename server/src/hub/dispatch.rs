@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Hub, heard::Heard, market};
+use super::{Hub, disk::stores, heard::Heard, market};
 use crate::frame::{self, Refusal, invalid, make};
 
 /// What others see of somebody, who is introduced before.
@@ -34,9 +34,14 @@ impl Hub {
             self.answer(id, handled);
             return;
         }
-        let handled = frame::parse(text).and_then(|(type_, fields)| match market::knows(&type_) {
-            true => self.trade(id, text),
-            false => self.dispatch(id, &type_, &fields),
+        let handled = frame::parse(text).and_then(|(type_, fields)| {
+            if stores(&type_) {
+                self.has_room(text.len())?;
+            }
+            match market::knows(&type_) {
+                true => self.trade(id, text),
+                false => self.dispatch(id, &type_, &fields),
+            }
         });
         self.answer(id, handled);
     }

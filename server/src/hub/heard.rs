@@ -78,10 +78,12 @@ impl Hub {
         if let Some(id) = &heard.client_msg_id {
             self.bounded_client_id(id)?;
         }
-        heard.in_reply_to = heard.in_reply_to.filter(|value| match value {
-            Value::String(text) => (1..=most).contains(&text.len()),
-            Value::Number(number) => number.as_f64() != Some(0.0),
-            _ => false,
+        heard.in_reply_to = heard.in_reply_to.filter(|value| {
+            let length = match value {
+                Value::String(text) => text.len(),
+                other => other.to_string().len(),
+            };
+            frame::is_true(value) && length <= most
         });
         Ok(heard)
     }

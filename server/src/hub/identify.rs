@@ -216,6 +216,10 @@ impl Hub {
         if let Some(at) = self.store.seen_at(pubkey).map_err(storage)? {
             return Ok(at);
         }
+        if self.disk.is_full() {
+            // A newcomer, until it comes when there is room to remember it.
+            return Ok(now);
+        }
         self.store.see(pubkey, now).map_err(storage)?;
         self.seen += 1;
         let most = self.settings.limits.seen;

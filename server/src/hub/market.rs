@@ -92,6 +92,9 @@ impl Hub {
     /// Does what time has brought about in the marketplace.
     pub(super) fn trade_goes_on(&mut self) {
         let now = now_ms();
+        if self.disk.is_full() {
+            return;
+        }
         if self.market.next_wake().is_some_and(|at| at <= now) {
             let effects = self.market.tick(now);
             if let Err((_, why)) = self.happen(effects) {

@@ -22,6 +22,9 @@ impl Hub {
         let earlier = earlier.transpose()?.flatten();
         // Who asks again what became of a message says nothing.
         if earlier.is_none() {
+            if client_id.is_some() || to.starts_with('#') {
+                self.has_room(heard.content.len())?;
+            }
             self.in_time(id, Act::Message)?;
         }
         let content = self.redactor.redact(&heard.content);

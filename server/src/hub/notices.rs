@@ -145,6 +145,9 @@ impl Hub {
 
     /// The server says something in a room.
     pub(super) fn announce_in(&mut self, room: usize, content: &str) {
+        if self.disk.is_full() {
+            return;
+        }
         let to = self.rooms[room].channel.name.clone();
         let message = Said::server(&to, content);
         if let Err((_, why)) = self.post(room, message) {

@@ -40,6 +40,8 @@ pub struct Counts {
     pub wrong_keys: u64,
     pub batches: u64,
     pub failed_batches: u64,
+    /// Refused because the disk is full.
+    pub not_stored: u64,
 }
 
 impl Hub {
@@ -63,6 +65,13 @@ impl Hub {
             "proposals": self.proposals(),
             "timestamp": iso(now_ms()),
         })
+    }
+
+    /// Why not everything works: the answer to `GET /readyz`.
+    pub(super) fn unready(&self) -> Option<String> {
+        let folder = self.settings.data_dir.display();
+        let full = || format!("the disk of {folder} is full: nothing can be stored\n");
+        self.disk.is_full().then(full)
     }
 
     fn proposals(&self) -> Value {
@@ -96,6 +105,13 @@ impl Hub {
             ("wrong_admin_keys_total", "counter", counts.wrong_keys),
             ("batches_total", "counter", counts.batches),
             ("failed_batches_total", "counter", counts.failed_batches),
+            ("not_stored_total", "counter", counts.not_stored),
+            ("disk_full", "gauge", self.disk.is_full().into()),
+            (
+                "disk_free_bytes",
+                "gauge",
+                self.disk.free().unwrap_or_default(),
+            ),
         ];
         let mut text = String::new();
         for (name, kind, value) in rows {

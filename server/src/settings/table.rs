@@ -72,6 +72,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("trusted-proxies", "TRUSTED_PROXIES", "", "CIDR,…", "Proxies whose X-Forwarded-For is believed"),
     setting("name", "SERVER_NAME", "agentchat", "NAME", "Name that the server gives itself"),
     setting("data-dir", "DATA_DIR", ".", "DIR", "Folder of the database"),
+    setting("disk-reserve-bytes", "DISK_RESERVE_BYTES", "16777216", "BYTES", "What is kept free on its disk: with less, what would be stored is refused; 0 for nothing"),
     // Who.
     setting("admin-key-file", "ADMIN_KEY_FILE", "", "FILE", "File with one key for all admin messages. With it, one operator keeps this server: the allowlist is on, and its keys speak at once, unless said otherwise"),
     setting("allowlist-admin-key", "ALLOWLIST_ADMIN_KEY", "", "KEY", "Key for APPROVE, REVOKE, LIST, KICK, BAN and UNBAN").secret(),

@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 pub use self::{
     channels::Channel,
@@ -55,14 +55,32 @@ pub enum StoreError {
     Place(String, u64),
     /// An earlier write of the same batch failed.
     #[error("an earlier write of the same batch failed")]
-    Batch,
+    Batch {
+        /// Whether for want of room.
+        full: bool,
+    },
+}
+
+impl StoreError {
+    /// Whether the disk is to blame: it is full, or it takes no writes for another reason.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
+            ),
+            Self::Batch { full } => *full,
+            Self::Newer(_) | Self::Damaged(_) | Self::Exists(_) | Self::Place(..) => false,
+        }
+    }
 }
 
 /// The database. One per file and process; calls block for as long as the disk takes.
 pub struct Store {
     db: Connection,
-    /// Whether a write of the batch that is under way failed.
-    failed: Cell<bool>,
+    /// Whether a write of the batch that is under way failed, and for want of room.
+    failed: Cell<Option<bool>>,
     /// The youngest messages.
     tail: RefCell<Tail>,
 }
@@ -83,7 +101,7 @@ impl Store {
         }
         let store = Self {
             db,
-            failed: Cell::new(false),
+            failed: Cell::new(None),
             tail: RefCell::default(),
         };
         store.read_journal()?;
@@ -98,15 +116,15 @@ impl Store {
 
     /// Begins a batch.
     pub fn begin(&self) -> Result<(), StoreError> {
-        self.failed.set(false);
+        self.failed.set(None);
         Ok(self.db.execute_batch("BEGIN")?)
     }
 
     /// Makes the batch durable. After an error, also of a single write, nothing of it is stored.
     pub fn commit(&self) -> Result<(), StoreError> {
         let written = match self.failed.take() {
-            true => Err(StoreError::Batch),
-            false => self.write_journal(),
+            Some(full) => Err(StoreError::Batch { full }),
+            None => self.write_journal(),
         };
         let done = written.and_then(|()| Ok(self.db.execute_batch("COMMIT")?));
         if done.is_err() {
@@ -125,8 +143,9 @@ impl Store {
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(params));
         written.map_err(|error| {
-            self.failed.set(true);
-            error.into()
+            let error = StoreError::from(error);
+            self.failed.set(Some(error.is_full()));
+            error
         })
     }
 }

@@ -10,7 +10,7 @@ impl Store {
     pub fn keep(&self, record: &Record) -> Result<(), StoreError> {
         let Key { kind, id } = record.key();
         let json = record.to_json().map_err(|error| {
-            self.failed.set(true);
+            self.failed.set(Some(false));
             rusqlite::Error::ToSqlConversionFailure(Box::new(error))
         })?;
         self.write(

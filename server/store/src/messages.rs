@@ -51,16 +51,20 @@ impl Store {
         }
         let line = Line { offset, at, json };
         let added = self.tail.borrow_mut().add(channel, line, true);
-        self.failed.set(self.failed.get() || added.is_err());
+        if added.is_err() && self.failed.get().is_none() {
+            self.failed.set(Some(false));
+        }
         added
     }
 
     /// Writes what the batch said to the journal, and settles it when it is long.
     pub(crate) fn write_journal(&self) -> Result<(), StoreError> {
         let lines = self.tail.borrow_mut().take_unwritten();
-        if !lines.is_empty() {
-            self.write("INSERT INTO journal (lines) VALUES (?1)", [lines])?;
+        if lines.is_empty() {
+            // Where nothing is said, nothing is written: on a full disk it would fail for ever.
+            return Ok(());
         }
+        self.write("INSERT INTO journal (lines) VALUES (?1)", [lines])?;
         if self.tail.borrow().is_long() {
             self.settle()?;
         }

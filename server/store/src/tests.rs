@@ -59,7 +59,10 @@ fn a_batch_is_stored_as_a_whole_or_not_at_all() {
     store.append("#a", 3, 0, "three".into()).unwrap();
     store.append("#a", 3, 0, "again".into()).unwrap_err();
     store.append("#a", 4, 0, "four".into()).unwrap();
-    assert!(matches!(store.commit(), Err(StoreError::Batch)));
+    assert!(matches!(
+        store.commit(),
+        Err(StoreError::Batch { full: false })
+    ));
     assert_eq!(texts(&store, 0), ["one", "two"]);
 
     store.begin().unwrap();

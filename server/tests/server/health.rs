@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The status line, and the body.
-async fn ask(server: &Server, request: &str) -> (String, String) {
+pub async fn ask(server: &Server, request: &str) -> (String, String) {
     let mut tcp = TcpStream::connect(("127.0.0.1", server.port()))
         .await
         .unwrap();

@@ -43,7 +43,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// What it says when it does not even begin.
-fn refusal(data: &Path, args: &[&str]) -> String {
+pub fn refusal(data: &Path, args: &[&str]) -> String {
     let output = run(data, args);
     assert!(!output.status.success());
     assert_eq!(text(&output.stdout), "", "a partial start");

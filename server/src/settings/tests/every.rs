@@ -7,7 +7,7 @@ use super::*;
 const SAMPLES: &[(&str, &str)] = &[
     ("profile", "public"), ("listen", "127.0.0.9:9"), ("host", "127.0.0.9"), ("port", "9"),
     ("allow-plain", "true"), ("tls-cert", "c.pem"), ("tls-key", "k.pem"), ("trusted-proxies", "10.0.0.0/8,::1"),
-    ("name", "other"), ("data-dir", "/d"), ("admin-key-file", "k"), ("allowlist-admin-key", "k"), ("admin-key", "k"),
+    ("name", "other"), ("data-dir", "/d"), ("disk-reserve-bytes", "9"), ("admin-key-file", "k"), ("allowlist-admin-key", "k"), ("admin-key", "k"),
     ("allowlist-enabled", "false"), ("allowlist-strict", "false"), ("allowlist-file", "a.json"),
     ("genesis-agent-id", "0123456789abcdef"), ("lurk-disabled", "true"), ("lurk-allowlisted", "true"), ("lurk-ms", "9"),
     ("challenge-timeout-ms", "9"), ("verification-timeout-ms", "9"), ("clock-skew-ms", "9"),
