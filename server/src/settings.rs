@@ -105,6 +105,8 @@ pub struct Allowlist {
 #[derive(Clone, Copy, Debug)]
 pub struct Lurk {
     pub enforced: bool,
+    /// Whether newcomers do nothing at all that others would notice.
+    pub strict: bool,
     /// Whether approved keys are newcomers too.
     pub allowlisted: bool,
     pub window: Duration,
@@ -200,6 +202,7 @@ impl Settings {
             },
             lurk: Lurk {
                 enforced: !r.flag("lurk-disabled")?,
+                strict: r.flag("lurk-strict")?,
                 allowlisted: r.flag("lurk-allowlisted")?,
                 window: ms("lurk-ms")?,
             },

@@ -82,6 +82,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("allowlist-file", "ALLOWLIST_FILE", "", "FILE", "Keys to approve at the start, JSON as `export` writes it"),
     setting("genesis-agent-id", "GENESIS_AGENT_ID", "8addfe276526c9f6", "ID", "Agent that is always trusted; `none` for nobody").private("none"),
     setting("lurk-disabled", "LURK_DISABLED", "false", "BOOL", "Let newcomers speak at once"),
+    setting("lurk-strict", "LURK_STRICT", "false", "BOOL", "Keep newcomers from all that others would notice: the protocol only from speaking and dealing"),
     setting("lurk-allowlisted", "LURK_ALLOWLISTED", "true", "BOOL", "Whether approved keys are newcomers too at first").private("false"),
     setting("lurk-ms", "LURK_MS", "3600000", "MS", "How long a key that was never seen before only listens"),
     setting("challenge-timeout-ms", "CHALLENGE_TIMEOUT_MS", "60000", "MS", "Time that a client has to prove its key"),
