@@ -32,9 +32,8 @@ pub async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Vec<u
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
-            let head = std::str::from_utf8(&bytes[..end])
-                .ok()
-                .and_then(Head::parse);
+            let head = std::str::from_utf8(&bytes[..end]).ok();
+            let head = head.filter(|_| end <= HEAD).and_then(Head::parse);
             return Ok((bytes, head));
         }
         if bytes.len() > HEAD {

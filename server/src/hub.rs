@@ -60,7 +60,7 @@ use tokio::{
 };
 
 use self::{
-    allowance::Clocks,
+    allowance::{Clocks, Past},
     callbacks::Callbacks,
     direct::Pairs,
     floor::Floor,
@@ -112,6 +112,7 @@ struct Hub {
     sent: usize,
     motd: Option<String>,
     clocks: Clocks,
+    past: Past,
     pairs: Pairs,
     guesses: Guesses,
     callbacks: Callbacks,
@@ -185,6 +186,7 @@ impl Hub {
             seen,
             sent: usize::MAX - 1,
             clocks: Clocks::default(),
+            past: Past::default(),
             pairs: Pairs::default(),
             guesses: Guesses::default(),
             callbacks: Callbacks::default(),

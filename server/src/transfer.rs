@@ -6,7 +6,7 @@
 use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use agentchat_market::files::File;
-use agentchat_protocol::{agent_id, is_canonical_public_key};
+use agentchat_protocol::{agent_id, canonical_public_key};
 use agentchat_store::{Ban, Store};
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
@@ -96,11 +96,11 @@ fn read_seen(store: &Store, value: &Value) -> anyhow::Result<usize> {
         .as_object()
         .context("it is not an object of keys and times")?;
     for (key, at) in entries {
-        check(key)?;
+        let canonical = canonical(key)?;
         let at = at
             .as_f64()
             .with_context(|| format!("{key:?} has no time"))?;
-        store.see(key, whole(at))?;
+        store.see(&canonical, whole(at))?;
     }
     Ok(entries.len())
 }
@@ -110,10 +110,10 @@ fn read_allowlist(store: &Store, value: &Value) -> anyhow::Result<usize> {
     for (at, entry) in entries.iter().enumerate() {
         let key = entry["pubkey"].as_str();
         let key = key.with_context(|| format!("entry {at} has no pubkey"))?;
-        check(key)?;
+        let key = canonical(key)?;
         let note = entry["note"].as_str().unwrap_or_default();
         let approved = entry["approvedAt"].as_f64().map_or(0, whole);
-        store.allow(key, note, approved)?;
+        store.allow(&key, note, approved)?;
     }
     Ok(entries.len())
 }
@@ -132,12 +132,10 @@ fn read_bans(store: &Store, value: &Value) -> anyhow::Result<usize> {
     Ok(entries.len())
 }
 
-/// A key in another form would be another identity here.
-fn check(key: &str) -> anyhow::Result<()> {
-    if !is_canonical_public_key(key) {
-        bail!("{key:?} is not an Ed25519 public key in canonical SPKI PEM");
-    }
-    Ok(())
+/// A key in another form is the same key, and has one id here.
+fn canonical(key: &str) -> anyhow::Result<String> {
+    let canonical = canonical_public_key(key);
+    canonical.with_context(|| format!("{key:?} is not an Ed25519 public key in SPKI PEM"))
 }
 
 #[expect(
@@ -218,6 +216,9 @@ mod tests {
             (from.allowed().unwrap(), vec![ban])
         );
 
+        // Other servers also know keys that lost their last newline.
+        let lost = json!([{"pubkey": key.trim_end()}]).to_string();
+        fs::write(files.join(ALLOWLIST), lost).unwrap();
         let fresh = store(dir.path(), "fresh.db");
         approve(&fresh, &files.join(ALLOWLIST)).unwrap();
         assert!(fresh.is_allowed(&key).unwrap());

@@ -109,12 +109,19 @@ pub fn agent_id(public_key_pem: &str) -> String {
         .collect()
 }
 
+/// The canonical form of an Ed25519 public key in SPKI PEM: people and files lose a newline at the end, or gain a
+/// carriage return. None for anything else.
+#[must_use]
+pub fn canonical_public_key(pem: &str) -> Option<String> {
+    let der = pem_body(pem, "PUBLIC KEY").ok()?;
+    let good = der.len() == 44 && der.starts_with(&SPKI_PREFIX);
+    good.then(|| to_pem(&der, "PUBLIC KEY"))
+}
+
 /// Checks that a public key is an Ed25519 key in the canonical form, so that one key has one id.
 #[must_use]
 pub fn is_canonical_public_key(pem: &str) -> bool {
-    pem_body(pem, "PUBLIC KEY").is_ok_and(|der| {
-        der.len() == 44 && der.starts_with(&SPKI_PREFIX) && to_pem(&der, "PUBLIC KEY") == pem
-    })
+    canonical_public_key(pem).is_some_and(|canonical| canonical == pem)
 }
 
 /// Whether `signature` is the key's over `text`: base64, of either alphabet, padded or not. Anything malformed is
@@ -264,6 +271,11 @@ mod tests {
         ] {
             assert!(!is_canonical_public_key(&other), "{other:?}");
         }
+        for other in [pem.trim_end().to_owned(), pem.replace('\n', "\r\n"), format!(" {pem}\n")] {
+            assert_eq!(canonical_public_key(&other).as_ref(), Some(&pem), "{other:?}");
+        }
+        assert_eq!(canonical_public_key(&known().to_pkcs8_pem()), None);
+        assert_eq!(canonical_public_key("test-key"), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod list;
 
-use agentchat_protocol::{agent_id, is_canonical_public_key};
+use agentchat_protocol::{agent_id, canonical_public_key};
 use agentchat_store::Allowed;
 use serde_json::{Map, Value, json};
 
@@ -28,17 +28,16 @@ impl Hub {
     pub(super) fn approve(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
         let pubkey = text(fields, "pubkey")?;
         self.check_allowlist(id, fields)?;
-        if !is_canonical_public_key(pubkey) {
-            return Err(invalid(
-                "pubkey is not an Ed25519 public key in canonical SPKI PEM",
-            ));
-        }
+        let pubkey = canonical_public_key(pubkey)
+            .ok_or_else(|| invalid("pubkey is not an Ed25519 public key in SPKI PEM"))?;
         let note = fields.get("note").and_then(Value::as_str);
         let note: String = note.unwrap_or_default().chars().take(200).collect();
         self.room_on_list(0)?;
-        self.audit("allowlist_approve", json!({"agent": agent_id(pubkey)}));
-        self.store.allow(pubkey, &note, now_ms()).map_err(storage)?;
-        let agent = format!("@{}", agent_id(pubkey));
+        self.audit("allowlist_approve", json!({"agent": agent_id(&pubkey)}));
+        self.store
+            .allow(&pubkey, &note, now_ms())
+            .map_err(storage)?;
+        let agent = format!("@{}", agent_id(&pubkey));
         let result = json!({"action": "approve", "success": true, "agentId": agent});
         self.tell(id, &make("ADMIN_RESULT", result));
         Ok(())
@@ -53,8 +52,9 @@ impl Hub {
         }
         self.check_allowlist(id, fields)?;
         let agent = agent.map(|agent| agent.trim_start_matches('@'));
-        let is = |allowed: &Allowed| match pubkey {
-            Some(pubkey) => allowed.pubkey == pubkey,
+        let pubkey = pubkey.map(|given| canonical_public_key(given).unwrap_or(given.to_owned()));
+        let is = |allowed: &Allowed| match &pubkey {
+            Some(pubkey) => allowed.pubkey == *pubkey,
             None => agent == Some(agent_id(&allowed.pubkey).as_str()),
         };
         let found = self.store.allowed().map_err(storage)?.into_iter().find(is);

@@ -9,7 +9,33 @@ use crate::frame::{Refusal, now_ms};
 #[derive(Default)]
 pub struct Spent {
     frames: VecDeque<(i64, usize)>,
+    /// What its agent sent over another connection: counts in bytes.
+    earlier: VecDeque<(i64, usize)>,
     bytes: usize,
+}
+
+/// What agents sent whose connections ended: a new one does not reset it.
+#[derive(Default)]
+pub struct Past(HashMap<String, Spent>);
+
+impl Past {
+    pub fn keep(&mut self, agent: String, spent: Spent, now: i64, window: i64) {
+        if self.0.len() >= REMEMBERED && self.0.len().is_power_of_two() {
+            let recent = |spent: &Spent| spent.last().is_some_and(|at| now - at <= window);
+            self.0.retain(|_, spent| recent(spent));
+        }
+        if spent.bytes > 0 {
+            self.0.insert(agent, spent);
+        }
+    }
+
+    /// Adds to a connection what its agent sent before.
+    pub fn charge(&mut self, agent: &str, spent: &mut Spent) {
+        if let Some(old) = self.0.remove(agent) {
+            spent.bytes += old.bytes;
+            spent.earlier = old.earlier.into_iter().chain(old.frames).collect();
+        }
+    }
 }
 
 impl Spent {
@@ -18,13 +44,20 @@ impl Spent {
         self.bytes
     }
 
+    fn last(&self) -> Option<i64> {
+        let last = self.frames.back().or(self.earlier.back());
+        last.map(|(at, _)| *at)
+    }
+
     /// Counts a frame; false when there were too many, or too much. A limit of 0 is none.
     fn count(&mut self, now: i64, window: i64, size: usize, frames: usize, bytes: usize) -> bool {
-        while let Some((at, size)) = self.frames.front().copied()
-            && now - at > window
-        {
-            self.frames.pop_front();
-            self.bytes -= size;
+        for queue in [&mut self.frames, &mut self.earlier] {
+            while let Some((at, size)) = queue.front().copied()
+                && now - at > window
+            {
+                queue.pop_front();
+                self.bytes -= size;
+            }
         }
         if frames == 0 && bytes == 0 {
             return true;
@@ -132,6 +165,32 @@ mod tests {
         assert!(run("b", Act::Message, 9) && run("a", Act::Chunk, 9));
         assert!(run("a", Act::Message, 10));
         assert!(clocks.run("a", Act::Message, -1, 10, 30));
+    }
+
+    #[test]
+    fn what_was_sent_over_an_earlier_connection_counts_in_bytes_for_a_window() {
+        let (mut past, window) = (Past::default(), 10);
+        let mut first = Spent::default();
+        assert!(first.count(0, window, 60, 3, 100) && first.count(5, window, 20, 3, 100));
+        past.keep("a".into(), first, 5, window);
+        let mut second = Spent::default();
+        past.charge("b", &mut second);
+        past.charge("a", &mut second);
+        for now in 6..9 {
+            assert!(
+                second.count(now, window, 6, 3, 100),
+                "frames are the connection's"
+            );
+        }
+        assert!(!second.count(9, window, 3, 0, 100));
+        // What was sent first is over.
+        assert!(second.count(11, window, 50, 0, 100) && !second.count(15, window, 50, 0, 100));
+        for n in 0..100_000_i64 {
+            let mut spent = Spent::default();
+            spent.count(n, window, 1, 3, 100);
+            past.keep(n.to_string(), spent, n, window);
+        }
+        assert!(past.0.len() <= 2 * REMEMBERED, "{}", past.0.len());
     }
 
     #[test]

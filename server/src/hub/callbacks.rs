@@ -21,11 +21,13 @@ pub struct Callbacks {
 }
 
 impl Callbacks {
-    /// A connection ended: it is told nothing more.
-    pub fn drop_all(&mut self, id: u64) {
-        for ticket in self.tickets.remove(&id).unwrap_or_default() {
-            self.waiting.remove(&ticket);
+    /// A connection ended: it is told nothing more. Whether anything waited.
+    fn drop_all(&mut self, id: u64) -> bool {
+        let tickets = self.tickets.remove(&id).unwrap_or_default();
+        for ticket in &tickets {
+            self.waiting.remove(ticket);
         }
+        !tickets.is_empty()
     }
 
     #[cfg(test)]
@@ -47,6 +49,13 @@ impl Callbacks {
 }
 
 impl Hub {
+    /// A connection ended: nothing is left of what it wanted to be told.
+    pub(super) fn drop_callbacks(&mut self, id: u64) {
+        if self.callbacks.drop_all(id) {
+            self.timers.drop_all(id, What::Callback);
+        }
+    }
+
     /// Remembers what an agent is to be told; what is too much is forgotten, as the protocol has it.
     pub(super) fn schedule(&mut self, id: u64, callbacks: Vec<Callback>) {
         let limits = self.settings.limits;

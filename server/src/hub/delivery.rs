@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Hub, peer::Stage};
 use crate::{
+    frame::now_ms,
     outbox::{Out, Put},
     wire::Encoded,
 };
@@ -38,10 +39,13 @@ impl Hub {
             Stage::Held(_) => self.held -= 1,
             Stage::In(agent) => {
                 self.agents.remove(&agent.id);
-                self.callbacks.drop_all(id);
+                self.drop_callbacks(id);
                 self.floor.release_all(id, None);
                 self.drop_checks(id);
                 self.audit("disconnect", json!({"connection": id, "agent": agent.id}));
+                let window = self.settings.limits.window_ms;
+                self.past
+                    .keep(agent.id.clone(), peer.spent, now_ms(), window);
                 let (at, rooms) = (agent.at(), peer.rooms.into_iter().collect());
                 self.depart(id, at, agent.name, rooms);
                 self.successor(&agent.id);

@@ -133,11 +133,11 @@ impl Hub {
     fn answered(&self, fields: &Map<String, Value>) -> Option<Value> {
         let value = fields.get("in_reply_to")?;
         let most = self.settings.limits.field;
-        let good = match value {
-            Value::String(text) => (1..=most).contains(&text.len()),
-            Value::Number(number) => number.as_f64() != Some(0.0),
-            _ => false,
+        let length = match value {
+            Value::String(text) => text.len(),
+            other => other.to_string().len(),
         };
+        let good = frame::truthy(fields, "in_reply_to") && length <= most;
         good.then(|| value.clone())
     }
 }

@@ -56,6 +56,18 @@ impl Timers {
         self.queue.push(Reverse((Instant::now() + after, due)));
     }
 
+    /// One kind of a connection's is not due any more; looks at all there are.
+    pub fn drop_all(&mut self, id: u64, what: What) {
+        let stays = |due: &Due| due.id != id || due.what != what;
+        self.queue.retain(|Reverse((_, due))| stays(due));
+    }
+
+    #[cfg(test)]
+    pub fn count(&self, what: What) -> usize {
+        let all = self.queue.iter();
+        all.filter(|Reverse((_, due))| due.what == what).count()
+    }
+
     /// When the next is due.
     pub fn next(&self) -> Option<Instant> {
         self.queue.peek().map(|Reverse((at, _))| *at)

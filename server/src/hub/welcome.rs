@@ -60,6 +60,7 @@ impl Hub {
         self.audit("identify", noted);
         self.agents.insert(agent.id.clone(), id);
         if let Some(peer) = self.peers.get_mut(&id) {
+            self.past.charge(&agent.id, &mut peer.spent);
             peer.stage = Stage::In(agent);
         }
         self.tell(id, &make("WELCOME", fields));

@@ -69,6 +69,30 @@ async fn a_key_that_is_revoked_while_it_is_proven_does_not_come_in() {
 }
 
 #[tokio::test]
+async fn a_key_that_lost_its_last_newline_is_the_same_key() {
+    let server = Server::plain(&[]);
+    let identity = Identity::generate().unwrap();
+    let key = identity.public_key_pem();
+    let id = format!("@{}", identity.agent_id());
+    let mut operator = server.raw().await;
+    let with = |action: &str, key: &str| json!({"type": format!("ADMIN_{action}"), "pubkey": key, "admin_key": ADMIN_KEY});
+    assert_eq!(
+        operator.refused(with("APPROVE", "a key")).await,
+        "INVALID_MSG"
+    );
+    operator.tell(with("APPROVE", key.trim_end())).await;
+    assert_eq!(operator.hear("ADMIN_RESULT").await["agentId"], id);
+    server.raw().await.enter("ada", &identity).await;
+    operator
+        .tell(with("REVOKE", &key.replace('\n', "\r\n")))
+        .await;
+    assert_eq!(operator.hear("ADMIN_RESULT").await["success"], true);
+    let mut raw = server.raw().await;
+    let identify = json!({"type": "IDENTIFY", "name": "ada", "pubkey": key});
+    assert_eq!(raw.refused(identify).await, "NOT_ALLOWED");
+}
+
+#[tokio::test]
 async fn revoking_needs_the_admin_key_and_a_name() {
     let server = Server::plain(&[]);
     let mut raw = server.raw().await;

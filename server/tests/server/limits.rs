@@ -61,6 +61,25 @@ async fn who_does_not_shake_hands_in_time_is_dropped() {
 }
 
 #[tokio::test]
+async fn a_request_has_a_head_of_so_many_bytes() {
+    let server = Server::protocol(&[]);
+    for (length, answer) in [
+        (16_000, "HTTP/1.1 200 OK"),
+        (17_000, "HTTP/1.1 400 Bad Request"),
+    ] {
+        let mut tcp = TcpStream::connect(("127.0.0.1", server.port()))
+            .await
+            .unwrap();
+        let head = format!("GET /livez HTTP/1.1\r\nx: {}\r\n\r\n", "x".repeat(length));
+        tcp.write_all(head.as_bytes()).await.unwrap();
+        let mut said = vec![0; answer.len()];
+        let read = tcp.read_exact(&mut said);
+        timeout(DEADLINE, read).await.unwrap().unwrap();
+        assert_eq!(String::from_utf8_lossy(&said), answer, "{length}");
+    }
+}
+
+#[tokio::test]
 async fn who_gives_no_sign_of_life_is_dropped_and_who_does_stays() {
     let server = Server::protocol(&["--ping-interval-ms", "200", "--announcements", "false"]);
     let mut dead = server.visitor("dead").await;

@@ -5,7 +5,11 @@ use agentchat_protocol::{Identity, json as js, sha256_hex, signing};
 use agentchat_store::Store;
 use serde_json::{Value, json};
 
-use crate::{process::Server, raw::Raw};
+use crate::{
+    process::Server,
+    raw::Raw,
+    shapes::{fields, hears},
+};
 
 /// An agent with a key.
 struct Agent {
@@ -179,7 +183,7 @@ async fn a_dispute_goes_on_by_itself_when_time_is_over_also_after_a_kill() {
 
 #[tokio::test]
 async fn the_court_comes_to_a_verdict() {
-    let mut server = server(&["--dispute-evidence-ms", "300"]);
+    let mut server = server(&["--dispute-evidence-ms", "3000"]);
     let keys: Vec<_> = (0..5).map(|_| Identity::generate().unwrap()).collect();
     // Arbiters have a standing, which takes many deals.
     server.terminate(crate::DEADLINE).await;
@@ -209,23 +213,60 @@ async fn the_court_comes_to_a_verdict() {
     let frame = json!({"type": "DISPUTE_REVEAL", "proposal_id": proposal, "nonce": "nonce"});
     ada.sign(frame, &signing::dispute_reveal(&proposal, "nonce"))
         .await;
-    assert_eq!(ada.raw.hear("DISPUTE_REVEALED").await["panel_size"], 3);
+    let formed = "dispute_id proposal_id arbiters disputant respondent evidence_deadline vote_deadline \
+        seed server_nonce";
+    let formed = hears(&mut ada.raw, "PANEL_FORMED", formed).await;
+    assert_eq!(sam.raw.hear("PANEL_FORMED").await, formed);
+    let revealed = hears(
+        &mut ada.raw,
+        "DISPUTE_REVEALED",
+        "dispute_id panel_size seed",
+    )
+    .await;
+    assert_eq!(
+        (&revealed["panel_size"], &revealed["seed"]),
+        (&json!(3), &formed["seed"])
+    );
+    let assigned = "dispute_id proposal_id disputant respondent reason response_deadline";
     for arbiter in &mut panel {
-        arbiter.raw.hear("ARBITER_ASSIGNED").await;
+        hears(&mut arbiter.raw, "ARBITER_ASSIGNED", assigned).await;
         let frame = json!({"type": "ARBITER_ACCEPT", "dispute_id": dispute});
         arbiter
             .sign(frame, &signing::arbiter_accept(&dispute))
             .await;
     }
+    ada.raw.hear_until(|f| f["to"] == ada.id).await;
+    let items = json!([{"label": "claim", "kind": "other", "value": "data"}]);
+    let frame =
+        json!({"type": "EVIDENCE", "dispute_id": dispute, "items": items, "statement": "s"});
+    ada.sign(frame, &signing::evidence(&dispute, &items.to_string()))
+        .await;
+    hears(
+        &mut sam.raw,
+        "EVIDENCE_RECEIVED",
+        "dispute_id from items_count",
+    )
+    .await;
+    let case = "dispute_id proposal disputant disputant_evidence respondent respondent_evidence \
+        vote_deadline";
     for arbiter in &mut panel {
-        arbiter.raw.hear("CASE_READY").await;
+        let case = hears(&mut arbiter.raw, "CASE_READY", case).await;
+        assert_eq!(fields(&case["proposal"]), "id from to task amount currency");
+        let evidence = &case["disputant_evidence"];
+        assert_eq!(fields(evidence), "items statement sig");
+        assert_eq!(fields(&evidence["items"][0]), "label kind value hash");
+        assert!(case["respondent_evidence"].is_null());
         let frame = json!({"type": "ARBITER_VOTE", "dispute_id": dispute, "verdict": "disputant",
             "reasoning": ""});
         arbiter
             .sign(frame, &signing::arbiter_vote(&dispute, "disputant"))
             .await;
     }
-    let verdict = sam.raw.hear("VERDICT").await;
+    let verdict = "dispute_id proposal_id verdict votes arbiter_results resolved_at";
+    let verdict = hears(&mut sam.raw, "VERDICT", verdict).await;
+    assert_eq!(fields(&verdict["votes"][0]), "arbiter verdict reasoning");
+    let result = &verdict["arbiter_results"][0];
+    assert_eq!(fields(result), "arbiter verdict reasoning reward");
     assert_eq!(
         (
             &verdict["verdict"],
@@ -233,7 +274,10 @@ async fn the_court_comes_to_a_verdict() {
         ),
         (&json!("disputant"), 3)
     );
-    let settled = sam.raw.hear("SETTLEMENT_COMPLETE").await;
+    let settled = "dispute_id proposal_id verdict rating_changes";
+    let settled = hears(&mut sam.raw, "SETTLEMENT_COMPLETE", settled).await;
+    let change = &settled["rating_changes"][&ada.id];
+    assert_eq!(fields(change), "oldRating newRating change");
     assert_eq!(settled["rating_changes"][&sam.id]["change"], -8);
 }
 

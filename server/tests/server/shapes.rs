@@ -9,12 +9,13 @@ use crate::{
 };
 
 /// The fields of a frame, in their order.
-fn fields(frame: &Value) -> String {
+pub fn fields(frame: &Value) -> String {
     let keys = frame.as_object().unwrap().keys();
     keys.map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
-async fn hears(raw: &mut Raw, type_: &str, wanted: &str) -> Value {
+/// The next frame of a type, which has these fields.
+pub async fn hears(raw: &mut Raw, type_: &str, wanted: &str) -> Value {
     let frame = raw.hear(type_).await;
     assert_eq!(fields(&frame), format!("type ts {wanted}").trim_end());
     frame

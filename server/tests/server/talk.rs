@@ -69,6 +69,20 @@ async fn a_message_is_passed_on_as_the_protocol_has_it() {
     .await;
     let heard = sam.hear("MSG").await;
     assert_eq!((heard.get("sig"), heard.get("in_reply_to")), (None, None));
+    // Whatever else is given is passed on as it is, and what is false in JavaScript is left out.
+    for (given, passed) in [
+        (json!(7), true),
+        (json!(true), true),
+        (json!({"id": [1]}), true),
+        (json!(0), false),
+        (json!(""), false),
+        (json!(["x".repeat(510)]), false),
+    ] {
+        let frame = json!({"type": "MSG", "to": "#general", "content": "x", "in_reply_to": given});
+        ada.tell(frame).await;
+        let heard = sam.hear("MSG").await;
+        assert_eq!(heard.get("in_reply_to"), Some(&given).filter(|_| passed));
+    }
 }
 
 #[tokio::test]

@@ -97,6 +97,9 @@ fn callbacks_of_all_agents() {
     assert_eq!(fixture.hub.callbacks.count(), 1);
     fixture.batch(&[later(2), later(2), later(2)]);
     assert_eq!(fixture.hub.callbacks.count(), 3);
+    // Nothing is left of those whose agents are gone, also no timer.
+    fixture.gone(2);
+    assert_eq!(fixture.hub.timers.count(timers::What::Callback), 0);
 }
 
 #[test]

@@ -125,6 +125,28 @@ fn bytes_before_and_after_one_says_who_one_is() {
 }
 
 #[test]
+fn bytes_of_an_agent_that_comes_back() {
+    let mut fixture = Fixture::with(json!({}), |limits| limits.bytes = 20_000);
+    let key = Identity::generate().unwrap();
+    let mut last = None;
+    for id in 1..=2 {
+        let (mut ada, _cut) = fixture.agent_of(id, "ada", &key);
+        fixture.batch(&[(id, json!({"type": "PING", "x": "x".repeat(9000)}))]);
+        last = ends(&mut ada);
+        fixture.gone(id);
+    }
+    // The two handshakes count too.
+    assert_eq!(last, None);
+    let (mut ada, _cut) = fixture.agent_of(3, "ada", &key);
+    fixture.batch(&[(3, json!({"type": "PING", "x": "x".repeat(2000)}))]);
+    assert_eq!(ends(&mut ada), Some((1008, "Rate limit exceeded")));
+    // Others have their own.
+    let (mut sam, _cut) = fixture.agent(4, "sam");
+    fixture.batch(&[(4, json!({"type": "PING", "x": "x".repeat(9000)}))]);
+    assert_eq!(ends(&mut sam), None);
+}
+
+#[test]
 fn messages_that_are_remembered() {
     let (mut fixture, mut ada, _cut) = with(|limits| limits.sent = 20);
     let say = |n: u32| {

@@ -44,6 +44,12 @@ fn evidence_is_given_once_within_its_bounds_and_shown_to_arbiters_alone() {
         code(court.testify(0, "[]", &"x".repeat(2001))),
         "DISPUTE_DEADLINE_PASSED"
     );
+    let mut other = Court::new(3);
+    for arbiter in other.panel() {
+        other.judge(arbiter).unwrap();
+    }
+    let ten = format!("[{}]", ["{}"; 10].join(","));
+    other.testify(0, &ten, &"x".repeat(2000)).unwrap();
     let grows = format!("{}s3cret", "x".repeat(1986));
     assert_eq!(
         code(court.testify(0, "[]", &grows)),
