@@ -56,12 +56,14 @@ pub fn is_name(text: &str, max: usize) -> bool {
 /// The content of a message, of at most `most` characters.
 pub fn content(fields: &Map<String, Value>, most: usize) -> Result<&str, Refusal> {
     let content = text(fields, "content")?;
-    if longer(content, most) {
-        return Err(invalid(&format!(
-            "content is longer than {most} characters"
-        )));
-    }
+    bounded(content, most)?;
     Ok(content)
+}
+
+/// Whether the content of a message has at most `most` characters.
+pub fn bounded(content: &str, most: usize) -> Result<(), Refusal> {
+    let error = || invalid(&format!("content is longer than {most} characters"));
+    (!longer(content, most)).then_some(()).ok_or_else(error)
 }
 
 /// A field that names an agent: `@` and its id, which is given without `@`.
@@ -82,12 +84,17 @@ pub fn number<'a>(fields: &'a Map<String, Value>, key: &str) -> Result<(&'a Valu
 
 /// What the field says, as JavaScript takes it for true or false.
 pub fn truthy(fields: &Map<String, Value>, key: &str) -> bool {
-    match fields.get(key) {
-        None | Some(Value::Null) => false,
-        Some(Value::Bool(flag)) => *flag,
-        Some(Value::String(text)) => !text.is_empty(),
-        Some(Value::Number(number)) => number.as_f64() != Some(0.0),
-        Some(_) => true,
+    fields.get(key).is_some_and(is_true)
+}
+
+/// Whether JavaScript takes a value for true.
+pub fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::String(text) => !text.is_empty(),
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::Array(_) | Value::Object(_) => true,
     }
 }
 

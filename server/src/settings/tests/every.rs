@@ -19,7 +19,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("cb-max-duration-s", "9"), ("cb-max-payload", "9"), ("cb-max-per-agent", "9"), ("cb-poll-ms", "9"), ("claim-ttl-ms", "9"),
     ("captcha-enabled", "true"), ("captcha-timeout-ms", "9"), ("captcha-max-attempts", "9"), ("captcha-difficulty", "hard"),
     ("captcha-skip-allowlisted", "false"), ("captcha-fail-action", "shadow_lurk"), ("min-proposal-age-ms", "9"),
-    ("escrow-webhook-url", "http://h/p"), ("dispute-reveal-ms", "9"), ("dispute-response-ms", "9"),
+    ("escrow-webhook-url", "http://h/p"), ("escrow-webhook-ca", "ca.pem"), ("dispute-reveal-ms", "9"), ("dispute-response-ms", "9"),
     ("dispute-evidence-ms", "9"), ("dispute-vote-ms", "9"), ("log-level", "warn"), ("log-messages", "true"), ("audit-log", "false"),
 ];
 
