@@ -100,8 +100,10 @@ pub struct Limits {
     pub seen: usize,
     /// Keys on the allowlist, bans, and grants, each.
     pub listed: usize,
-    /// Notices of one channel that are told one by one; more at a time are told as one.
+    /// Notices of one channel that are told one by one; more at a time are told as one…
     pub notices: usize,
+    /// …unless no more frames than this would go out, as in a small channel.
+    pub notice_frames: usize,
     /// Between two rounds of notices.
     pub notice: Duration,
     /// Members that one nudge names.
@@ -161,6 +163,7 @@ impl Default for Limits {
             seen: 1_000_000,
             listed: 100_000,
             notices: 8,
+            notice_frames: 1024,
             notice: Duration::from_millis(100),
             nudged: 50,
             idle_check: Duration::from_secs(60),

@@ -176,7 +176,8 @@ fn who_reads_up_too_slowly_is_told_that_history_is_gone() {
 #[test]
 fn notices_of_many() {
     let mut fixture = Fixture::with(json!({}), |limits| {
-        (limits.notices, limits.notice) = (2, std::time::Duration::ZERO);
+        (limits.notices, limits.notice_frames) = (2, 0);
+        limits.notice = std::time::Duration::ZERO;
     });
     let (mut ada, _cut) = fixture.agent(1, "ada");
     fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
@@ -191,6 +192,14 @@ fn notices_of_many() {
             2 => assert_eq!(types, ["AGENT_LEFT", "AGENT_LEFT"]),
             _ => assert_eq!(types, ["AGENTS_CHANGED"]),
         }
+    }
+    // With one who hears of it, three are three frames: as many as may be, and then one more than that.
+    for (frames, told) in [(3, 3), (2, 1)] {
+        fixture.hub.settings.limits.notice_frames = frames;
+        let _queues: Vec<_> = (20..23).map(|id| fixture.agent(id, "more")).collect();
+        said(&mut ada);
+        fixture.carry_out((20..23).map(|id| Command::Gone { id }));
+        assert_eq!(said(&mut ada).len(), told);
     }
 }
 
@@ -239,6 +248,7 @@ fn who_shows_itself_is_introduced_before() {
 #[test]
 fn who_comes_and_goes_within_a_round_is_told_of_unless_there_are_many() {
     let (mut fixture, mut ada, _ada) = rounds();
+    fixture.hub.settings.limits.notice_frames = 0;
     for many in [1, 5] {
         let ids = 10..10 + many;
         let _queues: Vec<_> = ids.clone().map(|id| fixture.agent(id, "more")).collect();
