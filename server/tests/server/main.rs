@@ -32,6 +32,7 @@ mod raw;
 mod refusals;
 mod resume;
 mod retention;
+mod service;
 mod shapes;
 mod shutdown;
 mod slow;

@@ -339,32 +339,3 @@ async fn the_audit_log_says_who_did_what_and_never_what_was_said() {
     }
     assert!(!log.contains("a-thing-that-was-said") && !log.contains(ADMIN_KEY));
 }
-
-#[test]
-fn a_socket_that_a_service_manager_passes_is_used() {
-    let dir = tempfile::tempdir().unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let program = env!("CARGO_BIN_EXE_agentchat-server");
-    let script = format!(
-        "LISTEN_PID=$$ LISTEN_FDS=1 exec {program} --data-dir {} 3<&0 </dev/null",
-        dir.path().display()
-    );
-    let mut child = Command::new("sh")
-        .args(["-c", &script])
-        .stdin(Stdio::from(std::os::fd::OwnedFd::from(listener)))
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
-    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
-    let answered = std::net::TcpStream::connect(address).map(|mut tcp| {
-        std::io::Write::write_all(&mut tcp, b"GET /livez HTTP/1.1\r\n\r\n").unwrap();
-        std::io::read_to_string(tcp).unwrap()
-    });
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert_eq!(line, format!("listening on ws://{address}\n"));
-    assert!(answered.unwrap().starts_with("HTTP/1.1 200 OK"));
-}
