@@ -104,6 +104,17 @@ pub fn longer(text: &str, most: usize) -> bool {
     text.len() > most && text.encode_utf16().count() > most
 }
 
+/// The first `most` characters of a text, counted as JavaScript does.
+pub fn cut(text: &str, most: usize) -> String {
+    let mut left = most;
+    let fits = |c: &char| {
+        let fits = c.len_utf16() <= left;
+        left = left.saturating_sub(c.len_utf16());
+        fits
+    };
+    text.chars().take_while(fits).collect()
+}
+
 /// A frame of the server: type and time first.
 pub fn make(type_: &str, fields: Value) -> Value {
     let mut frame = json!({"type": type_, "ts": now_ms()});
@@ -149,6 +160,8 @@ mod tests {
         // One character of two units, of four bytes.
         assert!(!longer("😀", 2) && longer("😀", 1));
         assert!(!longer("äää", 3) && longer("äää", 2));
+        assert_eq!((&*cut("a😀b", 3), &*cut("a😀b", 2)), ("a😀", "a"));
+        assert_eq!(cut("abc", 3), "abc");
     }
 
     #[test]

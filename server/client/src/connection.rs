@@ -98,11 +98,15 @@ fn tls(options: &Options) -> Result<rustls::ClientConfig, ConnectError> {
         .as_deref()
         .ok_or_else(|| ConnectError::Ca("none was given, and wss:// needs one".into()))?;
     let mut roots = rustls::RootCertStore::empty();
+    let mut wrong = None;
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
         let certificate = certificate.map_err(|e| ConnectError::Ca(e.to_string()))?;
-        roots
-            .add(certificate)
-            .map_err(|e| ConnectError::Ca(e.to_string()))?;
+        // What a system trusts may hold some that are of no use here.
+        wrong = roots.add(certificate).err().or(wrong);
+    }
+    if roots.is_empty() {
+        let why = wrong.map_or_else(|| "it holds none".to_owned(), |error| error.to_string());
+        return Err(ConnectError::Ca(why));
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)

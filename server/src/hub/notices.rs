@@ -86,10 +86,12 @@ impl Hub {
         self.notices.told = Some(Instant::now());
         let queue = std::mem::take(&mut self.notices.queue);
         let rooms: BTreeSet<usize> = queue.iter().flat_map(|n| n.rooms.iter().copied()).collect();
-        let most = self.settings.limits.notices;
+        let limits = &self.settings.limits;
+        let (most, cheap) = (limits.notices, limits.notice_frames);
         for room in rooms {
             let here: Vec<_> = queue.iter().filter(|n| n.rooms.contains(&room)).collect();
-            if here.len() <= most {
+            let frames = here.len() * self.rooms[room].members.len();
+            if here.len() <= most || frames <= cheap {
                 for notice in here {
                     self.tell_notice(room, notice);
                 }

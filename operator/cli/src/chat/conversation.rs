@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stdin};
 
 use agentchat_client::{ChatMessage, ClientError, Event};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     sync::mpsc,
@@ -166,7 +166,8 @@ impl Conversation {
                     ));
                 }
                 Event::Refused { code, message } => {
-                    bail!("the chat server refused: {code}: {message}")
+                    let Inside { access, key, .. } = &self.inside;
+                    return Err(refusal::at_the_door(access, &code, &message, key));
                 }
                 Event::AgentJoined { name, .. } if show == Show::Text => {
                     say(format_args!(

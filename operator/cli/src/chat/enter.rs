@@ -24,6 +24,8 @@ pub struct Inside {
     pub welcome: Welcome,
     /// The server.
     pub access: Access,
+    /// The person's public key, PEM.
+    pub key: String,
     /// Held while the key is in use.
     _lock: File,
 }
@@ -47,6 +49,7 @@ impl Inside {
             events,
             welcome,
             access,
+            key,
             _lock: lock,
         })
     }

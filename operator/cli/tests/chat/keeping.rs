@@ -141,3 +141,19 @@ fn without_the_right_key_nothing_is_done() {
     let said = keeps(&Person::at(&open), &open, &["kick", "@x"]);
     said.fails(1, &["no admin key"]);
 }
+
+#[test]
+fn whoever_is_banned_in_a_conversation_is_told_so() {
+    let server = Server::kept();
+    let (tom, ann) = (Person::at(&server), Person::at(&server));
+    let mut talk = ann.begins(&["chat", "join", "general", "--name", "ann", "--json"]);
+    talk.types("hello");
+    assert!(talk.shows().contains("hello"));
+    keeps(&tom, &server, &["ban", "ann", "--reason", "spam"]).good();
+    let (code, err) = talk.ends();
+    assert_eq!(code, 1);
+    assert!(
+        err.contains("you are banned from") && err.contains("spam"),
+        "{err}"
+    );
+}

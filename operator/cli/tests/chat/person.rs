@@ -1,7 +1,7 @@
 //! A person at a command line.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     process::{Child, ChildStdin, Command, Output, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
@@ -138,6 +138,15 @@ impl Talk {
     /// The next line on standard output.
     pub fn shows(&self) -> String {
         self.lines.recv_timeout(DEADLINE).expect("no line in time")
+    }
+
+    /// Its own end: exit code and what went to standard error.
+    pub fn ends(mut self) -> (i32, String) {
+        let code = self.child.wait().unwrap().code().unwrap();
+        let mut err = String::new();
+        let mut told = self.child.stderr.take().unwrap();
+        told.read_to_string(&mut err).unwrap();
+        (code, err)
     }
 
     /// Ctrl-C; gives the exit code.

@@ -72,3 +72,28 @@ fn a_wrong_command_line_is_code_2_and_says_how() {
     tom.types(&long, &["chat", "send", "general"])
         .fails(2, &["say it in parts"]);
 }
+
+#[test]
+fn a_certificate_is_trusted_when_its_ca_is_given() {
+    let (server, ca) = Server::encrypted();
+    let tom = Person::at(&server);
+    let who = ["chat", "who", "--ca-file", &ca];
+    assert!(tom.does(&who).good().is_empty());
+    // What a system trusts holds others, and some that nobody understands.
+    let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let good = std::fs::read_to_string(&ca).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    std::fs::write(file.path(), format!("{junk}{good}")).unwrap();
+    tom.does(&["chat", "who", "--ca-file", path]).good();
+    for text in ["", junk] {
+        std::fs::write(file.path(), text).unwrap();
+        tom.does(&["chat", "who", "--ca-file", path])
+            .fails(1, &["the CA certificate is unusable"]);
+    }
+    let (_other, stranger) = Server::encrypted();
+    tom.does(&["chat", "who", "--ca-file", &stranger])
+        .fails(1, &["certificate", "--ca-file"]);
+    tom.does(&["chat", "who", "--ca-file", "/none"])
+        .fails(2, &["--ca-file /none can't be read"]);
+}

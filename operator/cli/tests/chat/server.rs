@@ -50,8 +50,29 @@ impl Server {
         Self::start(&["--profile", "private", "--announcements", "false"])
     }
 
-    fn start(args: &[&str]) -> Self {
+    /// One for everybody that speaks TLS; and the file with its CA.
+    pub fn encrypted() -> (Self, String) {
         let dir = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let file = |name: &str, contents: &str| {
+            let path = dir.path().join(name);
+            fs::write(&path, contents).unwrap();
+            path.display().to_string()
+        };
+        let cert = file("tls.crt", &made.cert.pem());
+        let key = file("tls.key", &made.signing_key.serialize_pem());
+        let open = ["--profile", "public", "--admin-key-file", ""];
+        let tls = ["--tls-cert", &cert, "--tls-key", &key];
+        let mut server = Self::start_in(dir, &[open, tls].concat());
+        server.url = server.url.replace("ws://127.0.0.1", "wss://localhost");
+        (server, cert)
+    }
+
+    fn start(args: &[&str]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), args)
+    }
+
+    fn start_in(dir: tempfile::TempDir, args: &[&str]) -> Self {
         fs::write(dir.path().join("admin.key"), ADMIN_KEY).unwrap();
         let args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
         let (child, port) = spawn(dir.path(), "127.0.0.1:0", &args);

@@ -1,5 +1,6 @@
 //! Saying things, and seeing what was said and by whom.
 
+use agentchat_client::Position;
 use serde_json::{Value, json};
 
 use crate::{person::Person, server::Server};
@@ -115,4 +116,36 @@ async fn a_conversation_goes_on_after_the_server_was_killed() {
     assert_eq!(ada.hear().await.content, "still here");
     assert_eq!(content(talk.shows()), "still here");
     assert_eq!(talk.interrupt(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_ends_where_the_server_has_forgotten() {
+    let server = Server::open(&["--retain-messages", "300"]);
+    let ada = server.peer("ada").await;
+    for n in 1..=700 {
+        ada.say("#help", &n.to_string()).await;
+    }
+    let tom = Person::at(&server);
+    let words = ["chat", "history", "help", "--json", "--last"];
+    let shown = |last: &str| tom.does(&[&words[..], &[last]].concat()).json();
+    let all = shown("10000");
+    let number = |m: &Value| m["content"].as_str().unwrap().parse::<usize>().unwrap();
+    let oldest = number(&all[0]);
+    assert!(
+        (145..=401).contains(&oldest),
+        "it keeps 300 and a few more, not from {oldest} on"
+    );
+    let numbers: Vec<_> = all.iter().map(number).collect();
+    assert_eq!(numbers, (oldest..=700).collect::<Vec<_>>());
+    // There is nothing older.
+    let end = ada.chat.history("#help", None).await.unwrap().end.unwrap();
+    for (before, held) in [(1, true), (2, false)] {
+        let position = Position {
+            offset: u64::try_from(oldest - before).unwrap(),
+            ..end.clone()
+        };
+        let history = ada.chat.history("#help", Some(position)).await.unwrap();
+        assert_eq!(history.resumed, held, "{before} before {oldest}");
+    }
+    assert_eq!(shown("250").len(), 250);
 }

@@ -59,6 +59,32 @@ fn lists_of_keys_bans_and_grants() {
     assert_eq!(codes(&mut ada), [""; 0]);
     fixture.batch(&[approve(), ban("c")]);
     assert_eq!(codes(&mut ada), ["INVALID_MSG", "INVALID_MSG"]);
+    // What is on a full list can still be changed.
+    fixture.batch(&[ban("a")]);
+    assert_eq!(codes(&mut ada), [""; 0]);
+    let word = |id: &str, verified: bool| {
+        (
+            1,
+            json!({"type": "ADMIN_VERIFY", "admin_key": "k", "agent_id": id, "verified": verified}),
+        )
+    };
+    let keys: Vec<_> = (0..3).map(|_| Identity::generate().unwrap()).collect();
+    let ids: Vec<_> = keys.iter().map(Identity::agent_id).collect();
+    fixture.hub.settings.limits.listed = 100;
+    let _agents: Vec<_> = (7..)
+        .zip(&keys)
+        .map(|(id, key)| fixture.agent_of(id, "more", key))
+        .collect();
+    said(&mut ada);
+    fixture.hub.settings.limits.listed = 2;
+    fixture.batch(&[
+        word(&ids[0], true),
+        word(&ids[1], true),
+        word(&ids[0], false),
+    ]);
+    assert_eq!(codes(&mut ada), [""; 0]);
+    fixture.batch(&[word(&ids[2], true)]);
+    assert_eq!(codes(&mut ada), ["INVALID_MSG"]);
     fixture.batch(&[
         (
             1,
@@ -150,7 +176,8 @@ fn who_reads_up_too_slowly_is_told_that_history_is_gone() {
 #[test]
 fn notices_of_many() {
     let mut fixture = Fixture::with(json!({}), |limits| {
-        (limits.notices, limits.notice) = (2, std::time::Duration::ZERO);
+        (limits.notices, limits.notice_frames) = (2, 0);
+        limits.notice = std::time::Duration::ZERO;
     });
     let (mut ada, _cut) = fixture.agent(1, "ada");
     fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
@@ -165,6 +192,14 @@ fn notices_of_many() {
             2 => assert_eq!(types, ["AGENT_LEFT", "AGENT_LEFT"]),
             _ => assert_eq!(types, ["AGENTS_CHANGED"]),
         }
+    }
+    // With one who hears of it, three are three frames: as many as may be, and then one more than that.
+    for (frames, told) in [(3, 3), (2, 1)] {
+        fixture.hub.settings.limits.notice_frames = frames;
+        let _queues: Vec<_> = (20..23).map(|id| fixture.agent(id, "more")).collect();
+        said(&mut ada);
+        fixture.carry_out((20..23).map(|id| Command::Gone { id }));
+        assert_eq!(said(&mut ada).len(), told);
     }
 }
 
@@ -213,6 +248,7 @@ fn who_shows_itself_is_introduced_before() {
 #[test]
 fn who_comes_and_goes_within_a_round_is_told_of_unless_there_are_many() {
     let (mut fixture, mut ada, _ada) = rounds();
+    fixture.hub.settings.limits.notice_frames = 0;
     for many in [1, 5] {
         let ids = 10..10 + many;
         let _queues: Vec<_> = ids.clone().map(|id| fixture.agent(id, "more")).collect();
