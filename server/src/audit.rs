@@ -36,6 +36,11 @@ impl Audit {
         })
     }
 
+    /// Whether there is one.
+    pub fn is_kept(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Notes something; it counts once the batch does.
     pub fn note(&mut self, line: &Value) {
         if self.file.is_some() {

@@ -56,12 +56,14 @@ pub fn is_name(text: &str, max: usize) -> bool {
 /// The content of a message, of at most `most` characters.
 pub fn content(fields: &Map<String, Value>, most: usize) -> Result<&str, Refusal> {
     let content = text(fields, "content")?;
-    if longer(content, most) {
-        return Err(invalid(&format!(
-            "content is longer than {most} characters"
-        )));
-    }
+    bounded(content, most)?;
     Ok(content)
+}
+
+/// Whether the content of a message has at most `most` characters.
+pub fn bounded(content: &str, most: usize) -> Result<(), Refusal> {
+    let error = || invalid(&format!("content is longer than {most} characters"));
+    (!longer(content, most)).then_some(()).ok_or_else(error)
 }
 
 /// A field that names an agent: `@` and its id, which is given without `@`.
@@ -82,12 +84,17 @@ pub fn number<'a>(fields: &'a Map<String, Value>, key: &str) -> Result<(&'a Valu
 
 /// What the field says, as JavaScript takes it for true or false.
 pub fn truthy(fields: &Map<String, Value>, key: &str) -> bool {
-    match fields.get(key) {
-        None | Some(Value::Null) => false,
-        Some(Value::Bool(flag)) => *flag,
-        Some(Value::String(text)) => !text.is_empty(),
-        Some(Value::Number(number)) => number.as_f64() != Some(0.0),
-        Some(_) => true,
+    fields.get(key).is_some_and(is_true)
+}
+
+/// Whether JavaScript takes a value for true.
+pub fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::String(text) => !text.is_empty(),
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::Array(_) | Value::Object(_) => true,
     }
 }
 
@@ -95,6 +102,17 @@ pub fn truthy(fields: &Map<String, Value>, key: &str) -> bool {
 pub fn longer(text: &str, most: usize) -> bool {
     // No text has more characters than bytes.
     text.len() > most && text.encode_utf16().count() > most
+}
+
+/// The first `most` characters of a text, counted as JavaScript does.
+pub fn cut(text: &str, most: usize) -> String {
+    let mut left = most;
+    let fits = |c: &char| {
+        let fits = c.len_utf16() <= left;
+        left = left.saturating_sub(c.len_utf16());
+        fits
+    };
+    text.chars().take_while(fits).collect()
 }
 
 /// A frame of the server: type and time first.
@@ -142,6 +160,8 @@ mod tests {
         // One character of two units, of four bytes.
         assert!(!longer("😀", 2) && longer("😀", 1));
         assert!(!longer("äää", 3) && longer("äää", 2));
+        assert_eq!((&*cut("a😀b", 3), &*cut("a😀b", 2)), ("a😀", "a"));
+        assert_eq!(cut("abc", 3), "abc");
     }
 
     #[test]

@@ -16,9 +16,11 @@ mod floor;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod guesses;
+mod heard;
 mod identify;
 mod idle;
 mod invite;
+mod lurk;
 mod market;
 mod membership;
 mod message;
@@ -34,6 +36,7 @@ mod replay;
 mod resume;
 mod retention;
 mod rooms;
+mod said;
 mod shutdown;
 mod status;
 mod takeover;
@@ -361,6 +364,9 @@ impl Hub {
 
     /// Notes who did what.
     fn audit(&mut self, event: &str, mut fields: Value) {
+        if !self.audit.is_kept() {
+            return;
+        }
         fields["ts"] = status::iso(now_ms()).into();
         fields["level"] = "info".into();
         fields["event"] = event.into();

@@ -80,6 +80,14 @@ pub struct Limits {
     pub channels: usize,
     /// Channels that one agent which is not verified may make, while the server runs.
     pub channels_per_agent: usize,
+    /// Agent ids that are kept, in bytes.
+    pub agent_id: usize,
+    /// What an operator says of a kick or a ban; the rest is cut off.
+    pub reason: usize,
+    /// What an operator notes of a key; the rest is cut off.
+    pub note: usize,
+    /// The message of the day, when it is set over the wire.
+    pub motd: usize,
     /// Invitations of a channel.
     pub invitations: usize,
     /// Direct messages from one agent to another in a minute.
@@ -142,6 +150,10 @@ impl Default for Limits {
             callback_tick: Duration::from_secs(1),
             channels: 4096,
             channels_per_agent: 16,
+            agent_id: 64,
+            reason: 500,
+            note: 200,
+            motd: 4000,
             invitations: 1000,
             direct: 60,
             client_id: 64,

@@ -20,7 +20,8 @@ use crate::{
     service,
     settings::Settings,
     tls::{self, Certificate},
-    transfer, webhook,
+    transfer,
+    webhook::{self, Poster},
 };
 
 /// Between two tries to take a connection when the system has none to give.
@@ -30,6 +31,7 @@ const EXHAUSTED: Duration = Duration::from_millis(50);
 pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
     let tls = Certificate::new(&settings)?;
     read_files(&mut settings)?;
+    let poster = Poster::new(&settings)?;
     let limits = settings.limits;
     let redactor = Redactor::new(std::env::vars())?;
     let _lock = lock(&settings.data_dir)?;
@@ -48,11 +50,10 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
     let (inbox, commands) = inbox(limits.inbox_bytes);
     let scheme = if tls.is_some() { "wss" } else { "ws" };
     let trusted = settings.trusted_proxies.clone();
-    let target = settings.webhook.clone();
     let (events, waiting) = webhook::queue();
-    let events = target.is_some().then_some(events);
+    let events = poster.is_some().then_some(events);
     let mut hub = hub::start(store, settings, redactor, events, commands)?;
-    let posting = target.map(|target| tokio::spawn(webhook::follow(target, waiting)));
+    let posting = poster.map(|poster| tokio::spawn(poster.follow(waiting)));
     let mut out = std::io::stdout();
     writeln!(out, "listening on {scheme}://{}", listener.local_addr()?)?;
     out.flush()?;

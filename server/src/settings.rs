@@ -71,6 +71,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Where events of escrows are posted.
     pub webhook: Option<Target>,
+    /// Whom its certificate must come from; none for those whom the system trusts.
+    pub webhook_ca: Option<PathBuf>,
     /// Bounds and times of the marketplace.
     pub market: agentchat_market::Limits,
 }
@@ -103,6 +105,8 @@ pub struct Allowlist {
 #[derive(Clone, Copy, Debug)]
 pub struct Lurk {
     pub enforced: bool,
+    /// Whether newcomers do nothing at all that others would notice.
+    pub strict: bool,
     /// Whether approved keys are newcomers too.
     pub allowlisted: bool,
     pub window: Duration,
@@ -198,6 +202,7 @@ impl Settings {
             },
             lurk: Lurk {
                 enforced: !r.flag("lurk-disabled")?,
+                strict: r.flag("lurk-strict")?,
                 allowlisted: r.flag("lurk-allowlisted")?,
                 window: ms("lurk-ms")?,
             },
@@ -235,10 +240,11 @@ impl Settings {
             webhook: match r.text("escrow-webhook-url") {
                 Some(_) => Some(r.parse(
                     "escrow-webhook-url",
-                    "http://host/path; put a proxy in front of https",
+                    "http://host/path or https://host/path",
                 )?),
                 None => None,
             },
+            webhook_ca: r.path("escrow-webhook-ca"),
             market: market(&r)?,
         })
     }

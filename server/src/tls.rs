@@ -98,13 +98,16 @@ fn acceptor(cert: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
     if chain.is_empty() {
         bail!("--tls-cert {} has no certificate", cert.display());
     }
-    let key = PrivateKeyDer::from_pem_file(key)
+    let private = PrivateKeyDer::from_pem_file(key)
         .with_context(|| format!("--tls-key {} can't be read", key.display()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .context("the certificate and the key don't fit")?;
+        .with_single_cert(chain, private)
+        .with_context(|| {
+            let (cert, key) = (cert.display(), key.display());
+            format!("--tls-cert {cert} and --tls-key {key} don't fit together")
+        })?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -1,7 +1,7 @@
 //! Frames as they go over the wire: encoded once, written to any number of sockets.
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde::Serialize;
 
 /// The longest head of a frame from a server.
 const HEAD: usize = 10;
@@ -26,11 +26,11 @@ impl Encoded {
         Self::finish(buffer)
     }
 
-    /// A frame with a value as JSON.
-    pub fn json(value: &Value) -> Self {
+    /// A frame with a value as JSON, one of text keys and finite numbers.
+    pub fn json(value: &impl Serialize) -> Self {
         let mut buffer = Vec::with_capacity(HEAD + 256);
         buffer.extend_from_slice(&[0; HEAD]);
-        // A value of ours has text keys and finite numbers, and memory takes every write.
+        // Memory takes every write.
         if let Err(error) = serde_json::to_writer(&mut buffer, value) {
             tracing::error!(%error, "a frame could not be written as JSON");
         }

@@ -7,7 +7,7 @@ use agentchat_store::Allowed;
 use serde_json::{Map, Value, json};
 
 use super::{Hub, dispatch::storage};
-use crate::frame::{Refusal, invalid, make, now_ms, text};
+use crate::frame::{Refusal, cut, invalid, make, now_ms, text};
 
 /// Which secret an admin message needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +31,9 @@ impl Hub {
         let pubkey = canonical_public_key(pubkey)
             .ok_or_else(|| invalid("pubkey is not an Ed25519 public key in SPKI PEM"))?;
         let note = fields.get("note").and_then(Value::as_str);
-        let note: String = note.unwrap_or_default().chars().take(200).collect();
-        self.room_on_list(0)?;
+        let note = cut(note.unwrap_or_default(), self.settings.limits.note);
+        let known = self.store.is_allowed(&pubkey).map_err(storage)?;
+        self.room_on_list(0, known)?;
         self.audit("allowlist_approve", json!({"agent": agent_id(&pubkey)}));
         self.store
             .allow(&pubkey, &note, now_ms())

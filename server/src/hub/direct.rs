@@ -8,10 +8,12 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Hub, allowance::Act, peer::Consent};
+use super::{Hub, allowance::Act, peer::Consent, said::Said};
 use crate::{
     frame::{self, Refusal, invalid, make, now_ms, text},
+    outbox::Out,
     settings::Mode,
+    wire::Encoded,
 };
 
 /// A minute, in which messages from one to another are counted.
@@ -50,7 +52,7 @@ impl Hub {
         &mut self,
         id: u64,
         target: &str,
-        mut message: Value,
+        message: Said<'_>,
     ) -> Result<(), Refusal> {
         let to = match self.settings.direct {
             Mode::Off => return Err(invalid("direct messages are switched off on this server")),
@@ -72,11 +74,13 @@ impl Hub {
         if self.settings.direct == Mode::Gated {
             self.gate(id, to)?;
         }
-        message["to"] = self.agent(to)?.at().into();
+        let at = self.agent(to)?.at();
+        let message = Said { to: &at, ..message };
         self.note_message("dm_send", &message);
-        let frame = make("MSG", message);
+        let frame = Encoded::json(&message);
         self.counts.direct += 1;
-        self.tell_all([to, id], &frame);
+        let outs = [to, id].map(|id| (id, Out::Text(frame.clone())));
+        self.outs.extend(outs);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Hub, disk::stores, market};
+use super::{Hub, disk::stores, heard::Heard, market};
 use crate::frame::{self, Refusal, invalid, make};
 
 /// What others see of somebody, who is introduced before.
@@ -28,7 +28,14 @@ impl Hub {
             self.close(id, 1008, "Rate limit exceeded");
             return;
         }
+        if let Some(message) = Heard::read(text) {
+            self.introduce(id);
+            let handled = self.message(id, message);
+            self.answer(id, handled);
+            return;
+        }
         let handled = frame::parse(text).and_then(|(type_, fields)| {
+            self.quiet(id, &type_)?;
             if stores(&type_) {
                 self.has_room(text.len())?;
             }
@@ -72,7 +79,7 @@ impl Hub {
             "LIST_AGENTS" => self.list_agents(id, frame::channel(fields)?),
             "CREATE_CHANNEL" => self.create_channel(id, fields),
             "INVITE" => self.invite(id, fields),
-            "MSG" => self.message(id, fields),
+            "MSG" => self.message(id, self.heard(fields)?),
             "FILE_CHUNK" => self.chunk(id, fields),
             "TYPING" => self.typing(id, fields),
             "SET_PRESENCE" => self.presence(id, fields),

@@ -5,9 +5,6 @@ use serde_json::{Map, Value, json};
 use super::{Hub, dispatch::storage};
 use crate::frame::{self, Refusal, invalid, make};
 
-/// The longest agent id.
-const ID: usize = 64;
-
 impl Hub {
     pub(super) fn invite(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
         let (channel, guest) = (frame::channel(fields)?, frame::agent(fields, "agent")?);
@@ -21,8 +18,9 @@ impl Hub {
             return Err(("NOT_INVITED", format!("join {channel} first")));
         }
         if self.rooms[room].channel.invite_only && !self.rooms[room].invited.contains(guest) {
-            if guest.len() > ID {
-                return Err(invalid(&format!("agent is longer than {ID} characters")));
+            let most = self.settings.limits.agent_id;
+            if guest.len() > most {
+                return Err(invalid(&format!("agent is longer than {most} characters")));
             }
             if self.rooms[room].invited.len() >= self.settings.limits.invitations {
                 let text = format!("{channel} has as many invitations as it can");

@@ -1,36 +1,34 @@
 //! What is said, in which order.
 
-use agentchat_store::Sent;
-use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
-use super::{Hub, allowance::Act, dispatch::storage, rooms::Room};
+use agentchat_store::Sent;
+use serde_json::json;
+
+use super::{Hub, allowance::Act, dispatch::storage, heard::Heard, rooms::Room, said::Said};
 use crate::{
     callback,
-    frame::{self, Refusal, invalid, make, now_ms, text},
+    frame::{Refusal, now_ms},
     outbox::Out,
     wire::Encoded,
 };
 
 impl Hub {
-    pub(super) fn message(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
-        let (to, content) = (text(fields, "to")?, self.content(fields)?);
-        if !to.starts_with(['#', '@']) {
-            return Err(invalid("to must start with # or @"));
-        }
-        let sig = self.sig(fields)?;
-        let client_id = self.client_id(fields)?;
+    pub(super) fn message(&mut self, id: u64, heard: Heard<'_>) -> Result<(), Refusal> {
+        let heard = self.bounded(heard)?;
+        let (to, client_id) = (&*heard.to, heard.client_msg_id.as_deref());
         self.speaker(id)?;
         let earlier = client_id.map(|client_id| self.earlier(id, client_id));
         let earlier = earlier.transpose()?.flatten();
         // Who asks again what became of a message says nothing.
         if earlier.is_none() {
             if client_id.is_some() || to.starts_with('#') {
-                self.has_room(content.len())?;
+                self.has_room(heard.content.len())?;
             }
             self.in_time(id, Act::Message)?;
         }
-        let content = self.redactor.redact(content);
-        if let std::borrow::Cow::Owned(_) = content {
+        let content = self.redactor.redact(&heard.content);
+        if let Cow::Owned(_) = content {
             self.audit("secrets_redacted", json!({"connection": id, "to": to}));
         }
         let parsed = callback::extract(&content, &self.settings.limits);
@@ -40,27 +38,24 @@ impl Hub {
         }
         let content = match parsed.rest {
             Some(rest) if rest.is_empty() && scheduled => return Ok(()),
-            Some(rest) if !rest.is_empty() => rest,
-            _ => content.into_owned(),
+            Some(rest) if !rest.is_empty() => rest.into(),
+            _ => content,
         };
-        let agent = self.agent(id)?;
         let stamp = format!("{}-{}", now_ms(), self.random_base36(6)?);
-        let mut message = json!({"from": agent.at(), "from_name": agent.name, "to": to,
-            "content": content, "msg_id": &stamp, "verified": agent.verified});
-        agent.mark(&mut message);
-        if let Some(sig) = sig {
-            message["sig"] = sig.into();
-        }
-        if let Some(answered) = self.answered(fields) {
-            message["in_reply_to"] = answered;
-        }
+        // Of the agent as it is now.
+        let agent = self.agent(id)?;
+        let message = Said {
+            sig: heard.sig.as_deref(),
+            in_reply_to: heard.in_reply_to.as_ref(),
+            ..Said::by(agent, to, &content, &stamp)
+        };
         if let Some(sent) = earlier {
             return self.echo(id, &sent, message);
         }
         let mut sent = Sent {
             target: to.to_owned(),
             offset: 0,
-            msg_id: stamp,
+            msg_id: stamp.clone(),
         };
         if let Some(target) = to.strip_prefix('@') {
             self.direct(id, target, message)?;
@@ -80,16 +75,18 @@ impl Hub {
     }
 
     /// Gives a message its place in a room's order, stores it, and tells those who are in the room.
-    pub(super) fn post(&mut self, room: usize, mut message: Value) -> Result<(), Refusal> {
-        let channel = &mut self.rooms[room].channel;
+    pub(super) fn post(&mut self, room: usize, message: Said<'_>) -> Result<(), Refusal> {
+        let channel = &self.rooms[room].channel;
         let offset = channel.last + 1;
-        message["epoch"] = channel.epoch.as_str().into();
-        message["offset"] = offset.into();
-        let frame = Encoded::json(&make("MSG", message));
+        let frame = Encoded::json(&Said {
+            epoch: Some(&channel.epoch),
+            offset: Some(offset),
+            ..message
+        });
         self.store
             .append(&channel.name, offset, now_ms(), frame.payload())
             .map_err(storage)?;
-        channel.last = offset;
+        self.rooms[room].channel.last = offset;
         self.rooms[room].recent = None;
         self.retain(room);
         // Who is reading up in this channel comes across it in storage.
@@ -103,41 +100,14 @@ impl Hub {
     }
 
     /// Notes that something was said, never what.
-    pub(super) fn note_message(&mut self, event: &str, message: &Value) {
-        let noted = json!({"agent": message["from"], "to": message["to"],
-            "msg_id": message["msg_id"]});
+    pub(super) fn note_message(&mut self, event: &str, message: &Said<'_>) {
+        if !self.settings.log_messages && !self.audit.is_kept() {
+            return;
+        }
+        let noted = json!({"agent": message.from, "to": message.to, "msg_id": message.msg_id});
         if self.settings.log_messages {
             tracing::info!(message = %noted, "{event}");
         }
         self.audit(event, noted);
-    }
-
-    fn content<'a>(&self, fields: &'a Map<String, Value>) -> Result<&'a str, Refusal> {
-        frame::content(fields, self.settings.limits.content)
-    }
-
-    fn sig<'a>(&self, fields: &'a Map<String, Value>) -> Result<Option<&'a str>, Refusal> {
-        let most = self.settings.limits.field;
-        match fields.get("sig") {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(sig)) if sig.len() <= most => {
-                Ok(Some(sig.as_str()).filter(|sig| !sig.is_empty()))
-            }
-            Some(_) => Err(invalid(&format!(
-                "sig must be a string of at most {most} characters"
-            ))),
-        }
-    }
-
-    /// The message that this one answers, as it was given; what is too long is left out.
-    fn answered(&self, fields: &Map<String, Value>) -> Option<Value> {
-        let value = fields.get("in_reply_to")?;
-        let most = self.settings.limits.field;
-        let length = match value {
-            Value::String(text) => text.len(),
-            other => other.to_string().len(),
-        };
-        let good = frame::truthy(fields, "in_reply_to") && length <= most;
-        good.then(|| value.clone())
     }
 }

@@ -11,43 +11,37 @@ use super::{
     dispatch::storage,
     timers::{Due, What},
 };
-use crate::frame::{self, Refusal, invalid, longer, make, now_ms, text};
+use crate::frame::{self, Refusal, cut, invalid, longer, make, now_ms, text};
 
 /// From a message of the day that sends everybody away, to that.
 const MAINTENANCE: Duration = Duration::from_millis(500);
-/// Characters of a reason.
-const REASON: usize = 500;
-/// Characters of a message of the day.
-const MOTD: usize = 4000;
-/// The longest agent id.
-const ID: usize = 64;
-
-/// An agent id, with or without `@`.
-fn target(fields: &Map<String, Value>) -> Result<&str, Refusal> {
-    let given = text(fields, "agent_id")?;
-    let id = given.strip_prefix('@').unwrap_or(given);
-    if id.is_empty() || id.len() > ID {
-        return Err(invalid("agent_id must be an agent id"));
-    }
-    Ok(id)
-}
-
-fn reason(fields: &Map<String, Value>, otherwise: &str) -> String {
-    let given = fields.get("reason").and_then(Value::as_str);
-    let given = given.filter(|reason| !reason.is_empty());
-    given.unwrap_or(otherwise).chars().take(REASON).collect()
-}
 
 fn absent(id: &str) -> Refusal {
     ("AGENT_NOT_FOUND", format!("@{id} is not here"))
 }
 
 impl Hub {
+    /// An agent id, with or without `@`.
+    fn target<'a>(&self, fields: &'a Map<String, Value>) -> Result<&'a str, Refusal> {
+        let given = text(fields, "agent_id")?;
+        let id = given.strip_prefix('@').unwrap_or(given);
+        if id.is_empty() || id.len() > self.settings.limits.agent_id {
+            return Err(invalid("agent_id must be an agent id"));
+        }
+        Ok(id)
+    }
+
+    fn reason(&self, fields: &Map<String, Value>, otherwise: &str) -> String {
+        let given = fields.get("reason").and_then(Value::as_str);
+        let given = given.filter(|reason| !reason.is_empty());
+        cut(given.unwrap_or(otherwise), self.settings.limits.reason)
+    }
+
     pub(super) fn kick(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
-        let target = target(fields)?;
+        let target = self.target(fields)?;
         self.check_admin(id, fields, Key::Allowlist)?;
         let session = self.online(target).ok_or_else(|| absent(target))?;
-        let why = reason(fields, "Kicked by admin");
+        let why = self.reason(fields, "Kicked by admin");
         self.tell(session, &make("KICKED", json!({"reason": why})));
         self.close(session, 1000, "Kicked by admin");
         self.done(id, "kick", target);
@@ -55,10 +49,11 @@ impl Hub {
     }
 
     pub(super) fn ban(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
-        let target = target(fields)?;
+        let target = self.target(fields)?;
         self.check_admin(id, fields, Key::Allowlist)?;
-        let why = reason(fields, "Banned by admin");
-        self.room_on_list(1)?;
+        let why = self.reason(fields, "Banned by admin");
+        let known = self.store.banned(target).map_err(storage)?.is_some();
+        self.room_on_list(1, known)?;
         let ban = Ban {
             agent: target.to_owned(),
             reason: why.clone(),
@@ -75,7 +70,7 @@ impl Hub {
     }
 
     pub(super) fn unban(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
-        let target = target(fields)?;
+        let target = self.target(fields)?;
         self.check_admin(id, fields, Key::Allowlist)?;
         if !self.store.unban(target).map_err(storage)? {
             return Err(("AGENT_NOT_FOUND", format!("@{target} is not banned")));
@@ -92,13 +87,14 @@ impl Hub {
 
     /// Says of an agent that it is verified, or that it is not. It stays so.
     pub(super) fn vouch(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
-        let target = target(fields)?;
+        let target = self.target(fields)?;
         let verified = fields.get("verified").and_then(Value::as_bool);
         let verified = verified.ok_or_else(|| invalid("verified must be true or false"))?;
         self.check_admin(id, fields, Key::Admin)?;
         let session = self.online(target).ok_or_else(|| absent(target))?;
         if self.agent(session)?.pubkey.is_some() {
-            self.room_on_list(2)?;
+            let known = self.store.granted(target).map_err(storage)?.is_some();
+            self.room_on_list(2, known)?;
             self.store.grant(target, verified).map_err(storage)?;
         }
         self.audit("verify", json!({"agent": target, "verified": verified}));
@@ -117,13 +113,14 @@ impl Hub {
 
     /// Sets the message of the day, tells it to every connection, and may send all others away.
     pub(super) fn set_motd(&mut self, id: u64, fields: &Map<String, Value>) -> Result<(), Refusal> {
+        let most = self.settings.limits.motd;
         let motd = match fields.get("motd") {
             None | Some(Value::Null) => None,
-            Some(Value::String(motd)) if !longer(motd, MOTD) => {
+            Some(Value::String(motd)) if !longer(motd, most) => {
                 Some(motd.clone()).filter(|motd| !motd.is_empty())
             }
             Some(_) => {
-                let text = format!("motd must be a string of at most {MOTD} characters");
+                let text = format!("motd must be a string of at most {most} characters");
                 return Err(invalid(&text));
             }
         };
@@ -151,10 +148,10 @@ impl Hub {
         Ok(())
     }
 
-    /// `INVALID_MSG` when a list is full: that of keys, of bans, of grants.
-    pub(super) fn room_on_list(&self, which: usize) -> Result<(), Refusal> {
+    /// `INVALID_MSG` when a list is full, that of keys, of bans or of grants, and what is to come is not on it.
+    pub(super) fn room_on_list(&self, which: usize, known: bool) -> Result<(), Refusal> {
         let count = self.store.listed().map_err(storage)?[which];
-        if count >= self.settings.limits.listed {
+        if !known && count >= self.settings.limits.listed {
             return Err(invalid("this list has as many entries as it can"));
         }
         Ok(())

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::Hub;
+use super::{Hub, said::Said};
 use crate::frame::make;
 
 /// Agents that one frame tells of.
@@ -148,9 +148,8 @@ impl Hub {
         if self.disk.is_full() {
             return;
         }
-        let to = self.rooms[room].channel.name.as_str();
-        let message =
-            json!({"from": "@server", "from_name": "Server", "to": to, "content": content});
+        let to = self.rooms[room].channel.name.clone();
+        let message = Said::server(&to, content);
         if let Err((_, why)) = self.post(room, message) {
             tracing::warn!(why, "an announcement was not stored");
         }

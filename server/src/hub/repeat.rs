@@ -3,9 +3,9 @@
 use agentchat_store::Sent;
 use serde_json::{Map, Value};
 
-use super::{Hub, dispatch::storage};
+use super::{Hub, dispatch::storage, said::Said};
 use crate::{
-    frame::{Refusal, invalid, make},
+    frame::{Refusal, invalid},
     outbox::Out,
     wire::Encoded,
 };
@@ -16,15 +16,23 @@ impl Hub {
         &self,
         fields: &'a Map<String, Value>,
     ) -> Result<Option<&'a str>, Refusal> {
-        let most = self.settings.limits.client_id;
         match fields.get("client_msg_id") {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::String(id)) if (1..=most).contains(&id.len()) => Ok(Some(id)),
-            Some(_) => {
-                let text = format!("client_msg_id must be a string of 1 to {most} bytes");
-                Err(invalid(&text))
-            }
+            Some(Value::String(id)) => self.bounded_client_id(id).map(|()| Some(&**id)),
+            Some(_) => Err(self.wrong_client_id()),
         }
+    }
+
+    /// Whether a client's own id of a message keeps the bounds.
+    pub(super) fn bounded_client_id(&self, id: &str) -> Result<(), Refusal> {
+        let good = (1..=self.settings.limits.client_id).contains(&id.len());
+        good.then_some(()).ok_or_else(|| self.wrong_client_id())
+    }
+
+    fn wrong_client_id(&self) -> Refusal {
+        let most = self.settings.limits.client_id;
+        let text = format!("client_msg_id must be a string of 1 to {most} bytes");
+        invalid(&text)
     }
 
     /// What became of a message of this id, if it was sent before.
@@ -34,8 +42,9 @@ impl Hub {
     }
 
     /// Tells the sender of a repeated message what it was told the first time, or would have been.
-    pub(super) fn echo(&mut self, id: u64, sent: &Sent, mut message: Value) -> Result<(), Refusal> {
-        if message["to"] != sent.target {
+    pub(super) fn echo(&mut self, id: u64, sent: &Sent, message: Said<'_>) -> Result<(), Refusal> {
+        let mut message = message;
+        if message.to != sent.target {
             return Err(invalid(
                 "client_msg_id is that of a message to somebody else",
             ));
@@ -50,12 +59,16 @@ impl Hub {
                 self.outs.push((id, Out::Text(Encoded::text(&text))));
                 return Ok(());
             }
-            message["offset"] = sent.offset.into();
             let room = self.room(&sent.target)?;
-            message["epoch"] = self.rooms[room].channel.epoch.as_str().into();
+            message = Said {
+                epoch: Some(&self.rooms[room].channel.epoch),
+                offset: Some(sent.offset),
+                ..message
+            };
         }
-        message["msg_id"] = sent.msg_id.as_str().into();
-        self.tell(id, &make("MSG", message));
+        message.msg_id = Some(&sent.msg_id);
+        let frame = Encoded::json(&message);
+        self.outs.push((id, Out::Text(frame)));
         Ok(())
     }
 

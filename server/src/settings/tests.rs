@@ -122,7 +122,7 @@ fn a_wrong_value_is_named_with_what_is_allowed() {
         ("profile", "Public", "private or public"),
         ("host", "example.org", "an IP address"),
         ("trusted-proxies", "10.0.0.0/33", "networks"),
-        ("escrow-webhook-url", "https://h/", "http://host/path"),
+        ("escrow-webhook-url", "ftp://h/", "https://host/path"),
         ("queue-bytes", "1", "a whole number from 4096"),
     ] {
         let error = settings(&[(flag, bad)]).unwrap_err().to_string();

@@ -442,3 +442,30 @@ async fn a_name_that_promises_more_than_its_agent_is_is_marked_and_not_refused()
     let welcome = server.raw().await.enter("operator", &trusted).await;
     assert_eq!(welcome.get("reserved_name"), None);
 }
+
+#[tokio::test]
+async fn a_strict_server_keeps_newcomers_from_all_that_others_notice() {
+    for (strict, quiet) in [("false", false), ("true", true)] {
+        let server = Server::protocol(&["--lurk-strict", strict, "--announcements", "false"]);
+        let mut raw = server.visitor("ada").await;
+        for frame in [
+            json!({"type": "SET_NICK", "nick": "lovelace"}),
+            json!({"type": "SET_PRESENCE", "status": "busy"}),
+            json!({"type": "TYPING", "channel": "#general"}),
+            json!({"type": "RESPONDING_TO", "msg_id": "m", "channel": "#general", "started_at": 1}),
+            json!({"type": "ARBITER_ACCEPT", "dispute_id": "d", "sig": "x"}),
+            json!({"type": "DISPUTE_INTENT", "proposal_id": "p", "reason": "r", "commitment": "c", "sig": "x"}),
+        ] {
+            raw.tell(frame.clone()).await;
+            let lurk = raw.rest().await.iter().any(|f| f["code"] == "LURK_MODE");
+            assert_eq!(lurk, quiet, "{frame}");
+        }
+        // Looking and listening are for all.
+        raw.tell(json!({"type": "JOIN", "channel": "#general"}))
+            .await;
+        raw.hear("JOINED").await;
+        raw.tell(json!({"type": "SEARCH_SKILLS", "query": {}}))
+            .await;
+        raw.hear("SEARCH_RESULTS").await;
+    }
+}

@@ -61,6 +61,9 @@ fn what_is_wrong_is_named_before_anything_is_served() {
         path.display().to_string()
     };
     let junk = file("junk", "junk");
+    let made = || rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let cert = file("cert.pem", &made().cert.pem());
+    let others = file("key.pem", &made().signing_key.serialize_pem());
     for (args, words) in [
         (vec!["--port", &port], vec!["can't listen on", &port]),
         (
@@ -79,6 +82,33 @@ fn what_is_wrong_is_named_before_anything_is_served() {
         (
             vec!["--tls-cert", &junk, "--tls-key", &junk],
             vec!["--tls-cert", &junk],
+        ),
+        (
+            vec!["--tls-cert", "/nowhere", "--tls-key", &junk],
+            vec!["--tls-cert", "/nowhere"],
+        ),
+        (
+            vec!["--tls-cert", &cert, "--tls-key", "/nowhere"],
+            vec!["--tls-key", "/nowhere"],
+        ),
+        (
+            vec!["--tls-cert", &cert, "--tls-key", &others],
+            vec![
+                "--tls-cert",
+                &cert,
+                "--tls-key",
+                &others,
+                "don't fit together",
+            ],
+        ),
+        (
+            vec![
+                "--escrow-webhook-url",
+                "https://localhost/",
+                "--escrow-webhook-ca",
+                "/nowhere",
+            ],
+            vec!["--escrow-webhook-ca /nowhere"],
         ),
         (
             vec!["--admin-key-file", "/nowhere"],
@@ -107,11 +137,17 @@ fn what_is_wrong_is_named_before_anything_is_served() {
             vec!["\"ports\"", "is no setting"],
         ),
     ] {
-        let said = refusal(dir.path(), &[&["--port", "0"], &args[..]].concat());
+        let data = dir.path().join("data");
+        let said = refusal(&data, &[&["--port", "0"], &args[..]].concat());
         for word in words {
             assert!(said.contains(word), "{args:?}: {said}");
         }
     }
+    let said = refusal(Path::new(&junk), &["--port", "0"]);
+    assert!(
+        said.contains("--data-dir") && said.contains(&junk),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -146,6 +182,15 @@ async fn a_database_that_is_newer_damaged_or_in_use_is_left_alone() {
     .unwrap();
     assert!(refusal(&data, &args).contains("chat.db can't be opened"));
     assert!(refusal(&data, &["check"]).contains("chat.db"));
+    // Its first page is sound, and no other.
+    let mut damaged = sound.clone();
+    damaged[4096..].fill(0xa5);
+    fs::write(&file, damaged).unwrap();
+    let said = refusal(&data, &args);
+    assert!(
+        said.contains("chat.db") && said.contains("malformed"),
+        "{said}"
+    );
     fs::write(&file, sound).unwrap();
     let checked = run(&data, &["check"]);
     assert!(checked.status.success() && text(&checked.stdout).contains("is sound"));

@@ -179,6 +179,7 @@ mod tests {
                 size,
             }]
         };
+        assert!(Incoming::new(one(LARGEST), LARGEST, String::new(), 1, now).is_ok());
         for (files, total, chunks) in [
             (one(5), 4, 1),
             (vec![], 0, 1),

@@ -59,6 +59,32 @@ fn lists_of_keys_bans_and_grants() {
     assert_eq!(codes(&mut ada), [""; 0]);
     fixture.batch(&[approve(), ban("c")]);
     assert_eq!(codes(&mut ada), ["INVALID_MSG", "INVALID_MSG"]);
+    // What is on a full list can still be changed.
+    fixture.batch(&[ban("a")]);
+    assert_eq!(codes(&mut ada), [""; 0]);
+    let word = |id: &str, verified: bool| {
+        (
+            1,
+            json!({"type": "ADMIN_VERIFY", "admin_key": "k", "agent_id": id, "verified": verified}),
+        )
+    };
+    let keys: Vec<_> = (0..3).map(|_| Identity::generate().unwrap()).collect();
+    let ids: Vec<_> = keys.iter().map(Identity::agent_id).collect();
+    fixture.hub.settings.limits.listed = 100;
+    let _agents: Vec<_> = (7..)
+        .zip(&keys)
+        .map(|(id, key)| fixture.agent_of(id, "more", key))
+        .collect();
+    said(&mut ada);
+    fixture.hub.settings.limits.listed = 2;
+    fixture.batch(&[
+        word(&ids[0], true),
+        word(&ids[1], true),
+        word(&ids[0], false),
+    ]);
+    assert_eq!(codes(&mut ada), [""; 0]);
+    fixture.batch(&[word(&ids[2], true)]);
+    assert_eq!(codes(&mut ada), ["INVALID_MSG"]);
     fixture.batch(&[
         (
             1,

@@ -232,6 +232,45 @@ fn wrong_keys_of_an_address_whatever_they_come_over() {
 }
 
 #[test]
+fn what_an_operator_says() {
+    let bound = |limits: &mut Limits| {
+        limits.early_frames = 0;
+        (limits.agent_id, limits.reason, limits.note, limits.motd) = (16, 8, 8, 8);
+    };
+    let mut fixture = Fixture::with(json!({}), bound);
+    let (mut raw, _cut) = fixture.open(1);
+    let mut code = |action: &str, key: &str, value: &str| {
+        let mut frame = json!({"type": format!("ADMIN_{action}"), "admin_key": "k", "agent_id": "a", "verified": true});
+        frame[key] = value.into();
+        tell(&mut fixture, &mut raw, frame).pop().unwrap()["code"].clone()
+    };
+    let (most, over) = ("x".repeat(8), "x".repeat(9));
+    assert_eq!(
+        (code("MOTD", "motd", &most), code("MOTD", "motd", &over)),
+        (Value::Null, json!("INVALID_MSG"))
+    );
+    for action in ["KICK", "BAN", "UNBAN", "VERIFY"] {
+        let known = code(action, "agent_id", &"y".repeat(16));
+        assert_ne!(known, "INVALID_MSG", "{action}");
+        assert_eq!(
+            code(action, "agent_id", &"y".repeat(17)),
+            "INVALID_MSG",
+            "{action}"
+        );
+    }
+    code("BAN", "reason", &over);
+    let key = Identity::generate().unwrap().public_key_pem();
+    tell(
+        &mut fixture,
+        &mut raw,
+        json!({"type": "ADMIN_APPROVE", "admin_key": "k", "pubkey": key, "note": over}),
+    );
+    let bans = fixture.hub.store.bans().unwrap();
+    assert_eq!(bans.last().unwrap().reason, most);
+    assert_eq!(fixture.hub.store.allowed().unwrap()[0].note, most);
+}
+
+#[test]
 fn wrong_keys_of_a_connection() {
     let mut fixture = Fixture::with(json!({}), |limits| limits.wrong_keys = 3);
     let (mut raw, _cut) = fixture.open(1);

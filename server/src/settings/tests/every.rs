@@ -9,7 +9,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("allow-plain", "true"), ("tls-cert", "c.pem"), ("tls-key", "k.pem"), ("trusted-proxies", "10.0.0.0/8,::1"),
     ("name", "other"), ("data-dir", "/d"), ("disk-reserve-bytes", "9"), ("admin-key-file", "k"), ("allowlist-admin-key", "k"), ("admin-key", "k"),
     ("allowlist-enabled", "false"), ("allowlist-strict", "false"), ("allowlist-file", "a.json"),
-    ("genesis-agent-id", "0123456789abcdef"), ("lurk-disabled", "true"), ("lurk-allowlisted", "true"), ("lurk-ms", "9"),
+    ("genesis-agent-id", "0123456789abcdef"), ("lurk-disabled", "true"), ("lurk-strict", "true"), ("lurk-allowlisted", "true"), ("lurk-ms", "9"),
     ("challenge-timeout-ms", "9"), ("verification-timeout-ms", "9"), ("clock-skew-ms", "9"),
     ("max-connections", "9"), ("max-handshakes", "9"), ("unidentified-timeout-ms", "9"), ("max-connections-per-ip", "9"),
     ("handshake-timeout-ms", "9"), ("ping-interval-ms", "9"), ("write-timeout-ms", "9"), ("motd", "hi"), ("motd-file", "m"), ("frame-limit", "9"), ("byte-limit", "9"), ("rate-limit-ms", "9"),
@@ -19,7 +19,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("cb-max-duration-s", "9"), ("cb-max-payload", "9"), ("cb-max-per-agent", "9"), ("cb-poll-ms", "9"), ("claim-ttl-ms", "9"),
     ("captcha-enabled", "true"), ("captcha-timeout-ms", "9"), ("captcha-max-attempts", "9"), ("captcha-difficulty", "hard"),
     ("captcha-skip-allowlisted", "false"), ("captcha-fail-action", "shadow_lurk"), ("min-proposal-age-ms", "9"),
-    ("escrow-webhook-url", "http://h/p"), ("dispute-reveal-ms", "9"), ("dispute-response-ms", "9"),
+    ("escrow-webhook-url", "http://h/p"), ("escrow-webhook-ca", "ca.pem"), ("dispute-reveal-ms", "9"), ("dispute-response-ms", "9"),
     ("dispute-evidence-ms", "9"), ("dispute-vote-ms", "9"), ("log-level", "warn"), ("log-messages", "true"), ("audit-log", "false"),
 ];
 
