@@ -1,23 +1,24 @@
 //! From a TCP connection to a session, or to an answer over HTTP.
 
+mod again;
 mod half;
 
-use std::{io::Cursor, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite},
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     sync::OwnedSemaphorePermit,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
-use self::half::Half;
+use self::{again::Again, half::Half};
 use crate::{
     http,
     inbox::{From, Inbox},
     limits::Limits,
-    session,
+    session::Session,
     settings::Networks,
     tls::Certificate,
 };
@@ -26,7 +27,6 @@ use crate::{
 const USER_AGENT: usize = 200;
 
 /// What all connections share.
-#[derive(Clone)]
 pub struct Shared {
     pub inbox: Inbox,
     pub tls: Option<Arc<Certificate>>,
@@ -39,7 +39,7 @@ pub struct Shared {
 pub type Place = OwnedSemaphorePermit;
 
 /// Serves a connection until its end.
-pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, shared: Shared) {
+pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, shared: Arc<Shared>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(id, %error, "no TCP_NODELAY");
     }
@@ -48,7 +48,11 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, share
         let halves = (Half(socket.clone()), Half(socket.clone()));
         return talk(halves, Some(socket), peer, id, place, shared).await;
     };
-    let shake = timeout(shared.limits.handshake, tls.acceptor().accept(stream));
+    // What is needed for a while only has memory of its own, here and below: most connections are idle.
+    let shake = Box::pin(timeout(
+        shared.limits.handshake,
+        tls.acceptor().accept(stream),
+    ));
     match shared.shutdown.run_until_cancelled(shake).await {
         Some(Ok(Ok(stream))) => {
             talk(tokio::io::split(stream), None, peer, id, place, shared).await;
@@ -59,20 +63,35 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, share
 
 /// WebSocket for those who ask for it, HTTP for others.
 pub async fn talk<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+    halves: (R, W),
+    socket: Option<Arc<TcpStream>>,
+    peer: IpAddr,
+    id: u64,
+    place: Place,
+    shared: Arc<Shared>,
+) {
+    let begun = Box::pin(begin(halves, socket, peer, id, place, shared)).await;
+    if let Some(session) = begun {
+        session.run().await;
+    }
+}
+
+/// The first request: a session begins, or it is answered over HTTP and that is all.
+async fn begin<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     (mut reader, writer): (R, W),
     socket: Option<Arc<TcpStream>>,
     peer: IpAddr,
     id: u64,
     place: Place,
-    shared: Shared,
-) {
+    shared: Arc<Shared>,
+) -> Option<Session<Again<R>, W>> {
     let limits = shared.limits;
     let receive = timeout(limits.handshake, http::receive(&mut reader));
     let (bytes, head) = match shared.shutdown.run_until_cancelled(receive).await {
         Some(Ok(Ok(received))) => received,
         _ => {
             tracing::debug!(id, "no request");
-            return;
+            return None;
         }
     };
     if let Some(head) = head.as_ref().filter(|head| head.upgrades()) {
@@ -82,8 +101,11 @@ pub async fn talk<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
             user_agent: user_agent.chars().take(USER_AGENT).collect(),
         };
         // The handshake reads the request once more.
-        let halves = (Cursor::new(bytes).chain(reader), writer);
-        return session::serve(halves, socket, id, from, place, shared).await;
+        let reader = Again {
+            read: bytes.into(),
+            rest: reader,
+        };
+        return Session::begin((reader, writer), socket, id, from, place, shared).await;
     }
     let head = head.map(|head| {
         let from = head.address(peer, &shared.trusted);
@@ -94,4 +116,5 @@ pub async fn talk<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     if let Some(Ok(Err(error))) = answered {
         tracing::debug!(id, %error, "an HTTP request was not answered");
     }
+    None
 }

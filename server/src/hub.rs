@@ -56,6 +56,7 @@ use agentchat_market::Market;
 use agentchat_store::{Store, StoreError};
 use anyhow::Context;
 use ring::rand::SystemRandom;
+use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -98,7 +99,7 @@ struct Hub {
     settings: Settings,
     redactor: Redactor,
     random: SystemRandom,
-    peers: HashMap<u64, Peer>,
+    peers: FxHashMap<u64, Box<Peer>>,
     /// The connection of each agent that is in.
     agents: HashMap<String, u64>,
     /// Connections of each address.
@@ -180,7 +181,7 @@ impl Hub {
             settings,
             redactor,
             random: SystemRandom::new(),
-            peers: HashMap::new(),
+            peers: FxHashMap::default(),
             agents: HashMap::new(),
             addresses: HashMap::new(),
             held: 0,

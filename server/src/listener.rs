@@ -60,13 +60,13 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
     service::notify(environment, "READY=1");
 
     let connections = Connections {
-        shared: Shared {
+        shared: Arc::new(Shared {
             inbox,
             tls: tls.clone(),
             trusted,
             limits,
             shutdown: CancellationToken::new(),
-        },
+        }),
         handshakes: Arc::new(Semaphore::new(limits.handshakes)),
         tasks: TaskTracker::new(),
     };
@@ -156,7 +156,7 @@ fn early(ended: Result<anyhow::Result<()>, oneshot::error::RecvError>) -> anyhow
 
 /// All connections.
 struct Connections {
-    shared: Shared,
+    shared: Arc<Shared>,
     /// Places for connections that have not shaken hands yet.
     handshakes: Arc<Semaphore>,
     tasks: TaskTracker,

@@ -39,80 +39,103 @@ use crate::{
 };
 
 /// What is read from a client at a time, in bytes; a larger frame takes more while it is read.
-const READ: usize = 2 * 1024;
+const READ: usize = 1024;
 
-/// Serves one connection until it ends, the hub cuts it off, or the server stops.
-///
-/// With `socket`, the hub's frames go straight to that, past `writer`.
-pub async fn serve<R, W>(
-    (reader, writer): (R, W),
-    socket: Option<Arc<TcpStream>>,
+/// A WebSocket that the hub knows of.
+pub struct Session<R, W> {
     id: u64,
-    from: From,
-    place: Place,
-    shared: Shared,
-) where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    let Shared {
-        inbox: hub,
-        limits,
-        shutdown,
-        ..
-    } = shared;
-    let mut config = WebSocketConfig::default();
-    config.read_buffer_size = READ;
-    config.max_frame_size = Some(limits.frame_bytes);
-    config.max_message_size = Some(limits.frame_bytes);
-    let (outbox, mut queue, mut cut) = outbox(limits.queue_bytes, socket);
-    let stream = Tap {
-        half: reader,
-        replies: queue.replies(),
-    };
-    let shake = timeout(
-        limits.handshake,
-        accept_hdr_async_with_config(stream, protocol, Some(config)),
-    );
-    let Some(Ok(Ok(mut socket))) = shutdown.run_until_cancelled(shake).await else {
-        tracing::debug!(id, "no WebSocket handshake");
-        return;
-    };
-    drop(place);
-    let mut writer = Writer::new(writer);
-    if hub.send(Command::Open { id, outbox, from }).await.is_err() {
-        return;
+    socket: WebSocketStream<Tap<R>>,
+    writer: Writer<W>,
+    queue: Queue,
+    cut: Cut,
+    shared: Arc<Shared>,
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
+    /// Shakes hands, and tells the hub; none when that fails.
+    ///
+    /// With `socket`, the hub's frames go straight to that, past the writer.
+    pub async fn begin(
+        (reader, writer): (R, W),
+        socket: Option<Arc<TcpStream>>,
+        id: u64,
+        from: From,
+        place: Place,
+        shared: Arc<Shared>,
+    ) -> Option<Self> {
+        let limits = shared.limits;
+        let mut config = WebSocketConfig::default();
+        config.read_buffer_size = READ;
+        config.max_frame_size = Some(limits.frame_bytes);
+        config.max_message_size = Some(limits.frame_bytes);
+        let (outbox, queue, cut) = outbox(limits.queue_bytes, socket);
+        let stream = Tap {
+            half: reader,
+            replies: queue.replies(),
+        };
+        let shake = timeout(
+            limits.handshake,
+            accept_hdr_async_with_config(stream, protocol, Some(config)),
+        );
+        let Some(Ok(Ok(socket))) = shared.shutdown.run_until_cancelled(shake).await else {
+            tracing::debug!(id, "no WebSocket handshake");
+            return None;
+        };
+        drop(place);
+        let open = Command::Open { id, outbox, from };
+        shared.inbox.send(open).await.ok()?;
+        Some(Self {
+            id,
+            socket,
+            writer: Writer::new(writer),
+            queue,
+            cut,
+            shared,
+        })
     }
-    let signs = Signs::default();
-    let carry = async {
-        tokio::select! {
-            end = read(&mut socket, id, &hub, &signs) => end,
-            end = write(&mut writer, &mut queue, id, &hub, &signs, &limits) => end,
+
+    /// Serves the connection until it ends, the hub cuts it off, or the server stops.
+    pub async fn run(self) {
+        let Self {
+            id,
+            mut socket,
+            mut writer,
+            mut queue,
+            mut cut,
+            shared,
+        } = self;
+        let (hub, limits) = (&shared.inbox, &shared.limits);
+        let signs = Signs::default();
+        let carry = async {
+            tokio::select! {
+                end = read(&mut socket, id, hub, &signs) => end,
+                end = write(&mut writer, &mut queue, id, hub, &signs, limits) => end,
+            }
+        };
+        let stopping = async {
+            // What waits goes out before, if the client takes it.
+            shared.shutdown.cancelled().await;
+            tokio::time::sleep(limits.flush).await;
+        };
+        let end = tokio::select! {
+            biased;
+            () = stopping => End::Close(1001, "server is stopping"),
+            end = asked(&mut cut) => end,
+            end = carry => end,
+        };
+        // The hub cuts off and forgets at once: the writer may see the end of its queue before the cut is seen.
+        let end = match (end, cut.try_recv()) {
+            (End::Close(..), Ok((code, reason))) => End::Close(code, reason),
+            (end, _) => end,
+        };
+        // The hub first: whoever comes back with this identity must not wait for our farewell.
+        if hub.send(Command::Gone { id }).await.is_err() {
+            tracing::debug!(id, "the hub is gone already");
         }
-    };
-    let stopping = async {
-        // What waits goes out before, if the client takes it.
-        shutdown.cancelled().await;
-        tokio::time::sleep(limits.flush).await;
-    };
-    let end = tokio::select! {
-        biased;
-        () = stopping => End::Close(1001, "server is stopping"),
-        end = asked(&mut cut) => end,
-        end = carry => end,
-    };
-    // The hub cuts off and forgets at once: the writer may see the end of its queue before the cut is seen.
-    let end = match (end, cut.try_recv()) {
-        (End::Close(..), Ok((code, reason))) => End::Close(code, reason),
-        (end, _) => end,
-    };
-    // The hub first: whoever comes back with this identity must not wait for our farewell.
-    if hub.send(Command::Gone { id }).await.is_err() {
-        tracing::debug!(id, "the hub is gone already");
-    }
-    let polite = timeout(limits.close, farewell(end, socket, writer, queue));
-    if polite.await.is_err() {
-        tracing::debug!(id, ?end, "dropped without the client's answer");
+        let polite = Box::pin(farewell(end, socket, writer, queue));
+        if timeout(limits.close, polite).await.is_err() {
+            tracing::debug!(id, ?end, "dropped without the client's answer");
+        }
     }
 }
 

@@ -94,6 +94,8 @@ impl Places {
         for (channel, place) in &mut self.0 {
             let here = entered.and_then(|entered| entered.get(channel));
             if let Some(resume) = place.due(here) {
+                // Without an order what is said from now on comes again with all of history, in its place.
+                place.resuming |= entered.is_none();
                 let channel = channel.clone();
                 joins.push(Join { channel, resume });
             }
@@ -219,7 +221,9 @@ impl Places {
 impl Places {
     fn hear(&mut self, message: &ChatMessage) -> bool {
         let place = self.0.entry(message.to.clone()).or_default();
-        place.heard.insert(message)
+        // What has no id may be nothing that history has.
+        let comes_again = place.resuming && message.msg_id.is_some() && !message.replay;
+        !comes_again && place.heard.insert(message)
     }
 }
 

@@ -271,8 +271,16 @@ mod tests {
         ] {
             assert!(!is_canonical_public_key(&other), "{other:?}");
         }
-        for other in [pem.trim_end().to_owned(), pem.replace('\n', "\r\n"), format!(" {pem}\n")] {
-            assert_eq!(canonical_public_key(&other).as_ref(), Some(&pem), "{other:?}");
+        for other in [
+            pem.trim_end().to_owned(),
+            pem.replace('\n', "\r\n"),
+            format!(" {pem}\n"),
+        ] {
+            assert_eq!(
+                canonical_public_key(&other).as_ref(),
+                Some(&pem),
+                "{other:?}"
+            );
         }
         assert_eq!(canonical_public_key(&known().to_pkcs8_pem()), None);
         assert_eq!(canonical_public_key("test-key"), None);

@@ -113,13 +113,13 @@ fn serve(head: &[u8], wire: &[u8]) -> Vec<String> {
         ..Limits::default()
     };
     let (inbox, commands) = inbox(limits.inbox_bytes);
-    let shared = Shared {
+    let shared = Arc::new(Shared {
         inbox,
         tls: None,
         trusted: Networks::default(),
         limits,
         shutdown: CancellationToken::new(),
-    };
+    });
     let Ok(place) = Arc::new(Semaphore::new(1)).try_acquire_owned() else {
         panic!("no place");
     };

@@ -130,7 +130,7 @@ impl Hub {
             Act::Chunk => ("chunk", limits.chunk_ms),
         };
         let longest = limits.message_ms.max(limits.nick_ms).max(limits.chunk_ms);
-        let Some(agent) = self.peers.get(&id).and_then(super::peer::Peer::agent) else {
+        let Some(agent) = self.peers.get(&id).and_then(|peer| peer.agent()) else {
             return Ok(());
         };
         match self.clocks.run(&agent.id, act, interval, now_ms(), longest) {

@@ -148,10 +148,12 @@ impl Hub {
 
     /// The first connection whose agent has a name.
     fn named(&self, name: &str) -> Option<u64> {
-        let named = |(_, peer): &(&u64, &super::peer::Peer)| {
-            peer.agent().is_some_and(|agent| agent.name == name)
-        };
-        self.peers.iter().filter(named).map(|(id, _)| *id).min()
+        let named = |peer: &super::peer::Peer| peer.agent().is_some_and(|agent| agent.name == name);
+        self.peers
+            .iter()
+            .filter(|(_, peer)| named(peer))
+            .map(|(id, _)| *id)
+            .min()
     }
 }
 

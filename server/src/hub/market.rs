@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use agentchat_market::{Actor, Effect, Host, Market, NoRandom, Present, Request, TYPES};
 use agentchat_store::{Store, StoreError};
 use ring::rand::{SecureRandom, SystemRandom};
+use rustc_hash::FxHashMap;
 use serde_json::json;
 use tokio::time::{Duration, Instant};
 
@@ -30,7 +31,7 @@ pub fn restore(settings: &Settings, store: &Store) -> Result<Market, StoreError>
 
 /// The hub, as the marketplace sees it.
 struct Around<'a> {
-    peers: &'a HashMap<u64, Peer>,
+    peers: &'a FxHashMap<u64, Box<Peer>>,
     agents: &'a HashMap<String, u64>,
     redactor: &'a Redactor,
     random: &'a SystemRandom,

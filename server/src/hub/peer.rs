@@ -128,7 +128,7 @@ impl Hub {
         let address = peer.from.address;
         let fields = json!({"connection": id, "ip": address.to_string()});
         self.audit("connection", fields);
-        self.peers.insert(id, peer);
+        self.peers.insert(id, Box::new(peer));
         let due = Due {
             id,
             ticket: 0,
@@ -165,7 +165,7 @@ impl Hub {
 
     /// Who is behind a connection, or `AUTH_REQUIRED`.
     pub(super) fn agent(&self, id: u64) -> Result<&Agent, Refusal> {
-        let agent = self.peers.get(&id).and_then(Peer::agent);
+        let agent = self.peers.get(&id).and_then(|peer| peer.agent());
         agent.ok_or_else(unidentified)
     }
 

@@ -46,7 +46,7 @@ pub struct Counts {
 
 impl Hub {
     fn identified(&self) -> impl Iterator<Item = &Agent> {
-        self.peers.values().filter_map(Peer::agent)
+        self.peers.values().filter_map(|peer| peer.agent())
     }
 
     /// The answer to `GET /health`. That there is one says that the hub works.
@@ -144,7 +144,7 @@ impl Hub {
                 "connected_at": peer.since, "user_agent": peer.from.user_agent}),
             )
         };
-        let connections: Vec<_> = self.peers.values().filter_map(entry).collect();
+        let connections: Vec<_> = self.peers.values().filter_map(|peer| entry(peer)).collect();
         let count = connections.len();
         Some(json!({"connections": connections, "count": count}))
     }

@@ -10,6 +10,7 @@ mod person;
 mod refusals;
 mod server;
 mod talk;
+mod terminal;
 
 use std::time::Duration;
 

@@ -71,6 +71,32 @@ impl Person {
         Said::of(self.command(words).output().unwrap())
     }
 
+    /// `agentctl` with these words on a terminal, and with this typed; all that is shown is in `out`.
+    pub fn at_terminal(&self, text: &str, words: &[&str], env: &[(&str, &str)]) -> Said {
+        let own = ["--server", &self.url];
+        let words = [env!("CARGO_BIN_EXE_agentctl")]
+            .into_iter()
+            .chain(words.iter().copied());
+        let quoted = words.chain(own).map(|word| format!("'{word}'"));
+        let line = quoted.collect::<Vec<_>>().join(" ");
+        let mut child = Command::new("script")
+            .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+            .env("SHELL", "/bin/sh")
+            .env("TERM", "xterm")
+            .env("XDG_STATE_HOME", self.home.path())
+            .env_remove("NO_COLOR")
+            .env_remove("RUST_LOG")
+            .envs(env.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("`script` is a program of bsdutils");
+        // It may end before it reads all.
+        drop(child.stdin.take().unwrap().write_all(text.as_bytes()));
+        Said::raw(child.wait_with_output().unwrap())
+    }
+
     /// The same, which goes on.
     pub fn begins(&self, words: &[&str]) -> Talk {
         let mut child = self.command(words).stdin(Stdio::piped()).spawn().unwrap();
@@ -92,13 +118,17 @@ impl Person {
 }
 
 impl Said {
-    fn of(output: Output) -> Self {
+    fn raw(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        let said = Self {
+        Self {
             code: output.status.code().unwrap(),
             out: text(output.stdout),
             err: text(output.stderr),
-        };
+        }
+    }
+
+    fn of(output: Output) -> Self {
+        let said = Self::raw(output);
         for noise in ["panicked", "backtrace", "\u{1b}"] {
             let all = format!("{}{}", said.out, said.err);
             assert!(!all.contains(noise), "{noise:?}: {all}");

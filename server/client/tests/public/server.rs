@@ -1,8 +1,11 @@
 //! The sockets of a server of the public kind.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
 };
 
 use futures::{SinkExt, StreamExt};
@@ -15,7 +18,10 @@ use tokio_tungstenite::{
     tungstenite::{Message, protocol::CloseFrame},
 };
 
-use crate::state::{Channel, Out, State};
+use crate::{
+    DEADLINE,
+    state::{Channel, Out, State},
+};
 
 /// A server; gone with its test.
 pub struct Server {
@@ -44,6 +50,15 @@ impl Server {
 
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
+    }
+
+    /// Waits until somebody has come in.
+    pub async fn somebody(&self) {
+        let latest = Instant::now() + DEADLINE;
+        while !self.state().anybody() {
+            assert!(Instant::now() < latest, "nobody came");
+            tokio::task::yield_now().await;
+        }
     }
 }
 

@@ -81,6 +81,10 @@ impl State {
         }
     }
 
+    pub fn anybody(&self) -> bool {
+        self.peers.values().any(|peer| peer.agent.is_some())
+    }
+
     pub fn cut_all(&mut self) {
         for peer in self.peers.values() {
             drop(peer.out.send(Out::Cut));
