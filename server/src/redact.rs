@@ -26,6 +26,7 @@ const PATTERNS: [(&str, &str); 12] = [
 const SHORTEST: usize = 8;
 
 /// Finds secrets.
+#[derive(Clone)]
 pub struct Redactor {
     any: RegexSet,
     patterns: Vec<(Regex, String)>,

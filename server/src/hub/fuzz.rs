@@ -37,6 +37,8 @@ pub fn hub(bytes: &[u8]) -> BTreeSet<String> {
                 world.waiting.push(Command::More { id });
                 world.waiting.push(Command::Alive { id });
             }
+            3 if choices.once_in(8) => world.fill_disk(),
+            3 | 4 if world.is_full() => world.empty_disk(),
             3 => world.ask(&mut choices),
             4..12 => {
                 world.batch();
@@ -49,6 +51,7 @@ pub fn hub(bytes: &[u8]) -> BTreeSet<String> {
         }
     }
     world.batch();
+    world.empty_disk();
     check(&world.hub);
     world.end()
 }

@@ -30,6 +30,10 @@ impl Hub {
 
     /// Takes away what is too old, in all channels.
     pub(super) fn retain_by_age(&mut self) {
+        if self.disk.is_full() {
+            // Also what is taken away takes room, in the log.
+            return;
+        }
         let Some(age) = self.settings.retain.age else {
             return;
         };

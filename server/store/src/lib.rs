@@ -114,6 +114,12 @@ impl Store {
         Ok(self.db.query_row(sql, [], |row| row.get(0))?)
     }
 
+    /// How many rows were changed since the file was opened.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.db.total_changes()
+    }
+
     /// Begins a batch.
     pub fn begin(&self) -> Result<(), StoreError> {
         self.failed.set(None);

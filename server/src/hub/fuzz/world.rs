@@ -33,6 +33,8 @@ pub struct World {
     /// Who takes part in a proposal or judges in a dispute.
     parties: HashMap<String, Vec<String>>,
     heard: BTreeSet<String>,
+    /// Rows that were changed when the disk became full.
+    full_since: Option<u64>,
     share: Arc<Semaphore>,
     next: u64,
 }
@@ -76,6 +78,7 @@ impl World {
             ids: HashMap::new(),
             parties: HashMap::new(),
             heard: BTreeSet::new(),
+            full_since: None,
             share: Arc::new(Semaphore::new(1 << 20)),
             next: 0,
         }
@@ -97,7 +100,12 @@ impl World {
                 updated_at: None,
             }))?;
         }
-        Hub::new(store, settings, Redactor::new(std::iter::empty())?)
+        static REDACTOR: OnceLock<Redactor> = OnceLock::new();
+        let redactor = REDACTOR.get_or_init(|| {
+            let redactor = Redactor::new(std::iter::empty());
+            redactor.unwrap_or_else(|error| panic!("no redactor: {error:#}"))
+        });
+        Hub::new(store, settings, redactor.clone())
     }
 
     /// All identities come in, are trusted, and are in the same channels.
@@ -151,6 +159,29 @@ impl World {
         let party = choices.one(parties);
         let id = self.hub.online(party.strip_prefix('@')?)?;
         self.peers.contains_key(&id).then_some(id)
+    }
+
+    /// There is no room on the disk any more.
+    pub fn fill_disk(&mut self) {
+        self.empty_disk();
+        self.batch();
+        self.hub.disk = Guard::new(u64::MAX);
+        self.full_since = Some(self.hub.store.changes());
+    }
+
+    /// There is room again; nothing was stored meanwhile.
+    pub fn empty_disk(&mut self) {
+        let Some(before) = self.full_since.take() else {
+            return;
+        };
+        self.batch();
+        assert_eq!(self.hub.store.changes(), before, "stored on a full disk");
+        self.hub.disk = Guard::new(0);
+    }
+
+    /// Whether there is no room.
+    pub fn is_full(&self) -> bool {
+        self.full_since.is_some()
     }
 
     /// A connection ends.
