@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocket};
 
 mod bounds;
+mod full;
 mod limits;
 
 use super::*;
