@@ -101,6 +101,30 @@ async fn before_the_disk_is_full_writing_is_refused_and_all_else_goes_on() {
     assert!(get("/readyz").await.0.ends_with("200 OK"));
 }
 
+#[tokio::test]
+async fn a_server_that_starts_into_its_reserve_gives_what_there_is() {
+    let Some(disk) = Disk::new(12 * MIB) else {
+        return;
+    };
+    let reserve = ["--disk-reserve-bytes", "4194304", "--data-dir"];
+    let mut server =
+        Server::public(&[&reserve[..], &[&disk.data(), "--audit-log", "false"]].concat());
+    let identity = server.identity().await;
+    let mut ada = server.raw().await;
+    ada.enter("ada", &identity).await;
+    ada.say("#general", "before").await;
+    server.kill();
+    disk.take(9 * MIB);
+    server.restart();
+    let mut ada = server.raw().await;
+    ada.enter("ada", &identity).await;
+    ada.tell(json!({"type": "JOIN", "channel": "#general"}))
+        .await;
+    while ada.hear("MSG").await["content"] != "before" {}
+    let message = json!({"type": "MSG", "to": "#general", "content": "never"});
+    assert_eq!(ada.refused(message).await, "INVALID_MSG");
+}
+
 #[test]
 fn nothing_begins_on_a_full_disk() {
     let Some(disk) = Disk::new(MIB) else {
