@@ -47,6 +47,7 @@ mod verification;
 mod welcome;
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     net::IpAddr,
     time::{Duration, Instant},
@@ -99,6 +100,8 @@ struct Hub {
     settings: Settings,
     redactor: Redactor,
     random: SystemRandom,
+    /// Random bytes that were not used yet.
+    pool: RefCell<Vec<u8>>,
     peers: FxHashMap<u64, Box<Peer>>,
     /// The connection of each agent that is in.
     agents: HashMap<String, u64>,
@@ -181,6 +184,7 @@ impl Hub {
             settings,
             redactor,
             random: SystemRandom::new(),
+            pool: RefCell::default(),
             peers: FxHashMap::default(),
             agents: HashMap::new(),
             addresses: HashMap::new(),

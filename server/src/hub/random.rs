@@ -5,6 +5,8 @@ use ring::rand::SecureRandom;
 use super::Hub;
 use crate::frame::{Refusal, invalid, now_ms};
 
+/// Bytes that are asked of the system at a time.
+const POOL: usize = 1024;
 /// Digits of base 36.
 const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
@@ -37,10 +39,16 @@ impl Hub {
     }
 
     fn random(&self, count: usize) -> Result<Vec<u8>, Refusal> {
-        let mut bytes = vec![0; count];
-        let failed = |_| invalid("the server has no random numbers; try again");
-        self.random.fill(&mut bytes).map_err(failed)?;
-        Ok(bytes)
+        let mut pool = self.pool.borrow_mut();
+        if pool.len() < count {
+            let mut bytes = vec![0; POOL.max(count)];
+            let failed = |_| invalid("the server has no random numbers; try again");
+            self.random.fill(&mut bytes).map_err(failed)?;
+            *pool = bytes;
+        }
+        // Each is used once.
+        let rest = pool.len() - count;
+        Ok(pool.split_off(rest))
     }
 }
 

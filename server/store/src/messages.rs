@@ -98,7 +98,7 @@ impl Store {
                 {
                     text.push_str(&line.at.to_string());
                     text.push(' ');
-                    text.push_str(&String::from_utf8_lossy(&line.json));
+                    text.push_str(std::str::from_utf8(&line.json).unwrap_or_default());
                     text.push('\n');
                     (last, youngest) = (line.offset, youngest.max(line.at));
                 }
