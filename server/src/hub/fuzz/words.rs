@@ -7,7 +7,7 @@ use super::{
     *,
 };
 
-const TYPES: [&str; 46] = [
+const TYPES: [&str; 49] = [
     "IDENTIFY",
     "VERIFY_IDENTITY",
     "CAPTCHA_RESPONSE",
@@ -47,10 +47,13 @@ const TYPES: [&str; 46] = [
     "DISPUTE",
     "DISPUTE_INTENT",
     "DISPUTE_REVEAL",
+    "DISPUTE_REVEAL",
     "EVIDENCE",
     "ARBITER_ACCEPT",
     "ARBITER_ACCEPT",
     "ARBITER_DECLINE",
+    "ARBITER_VOTE",
+    "ARBITER_VOTE",
     "ARBITER_VOTE",
     "WELCOME",
     "NONE",
