@@ -1,11 +1,11 @@
 //! Takes connections and gives each a session of its own.
 
-use std::{fs::File, io::Write, path::Path, sync::Arc, time::Duration};
+use std::{fs::File, io::Write, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use agentchat_store::Store;
 use anyhow::{Context, bail};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     signal::unix::{Signal, SignalKind, signal},
     sync::{Semaphore, oneshot},
     time::timeout,
@@ -24,6 +24,8 @@ use crate::{
     webhook::{self, Poster},
 };
 
+/// Connections that the system keeps until they are taken: all agents may come at once. It may keep fewer.
+const BACKLOG: u32 = 4096;
 /// Between two tries to take a connection when the system has none to give.
 const EXHAUSTED: Duration = Duration::from_millis(50);
 
@@ -100,12 +102,23 @@ async fn listen(settings: &Settings) -> anyhow::Result<TcpListener> {
         tls::plain(settings, passed.local_addr()?)?;
         return Ok(TcpListener::from_std(passed)?);
     }
-    TcpListener::bind(settings.listen).await.with_context(|| {
+    open(settings.listen).with_context(|| {
         format!(
             "can't listen on {}; is the port taken? choose another with --listen",
             settings.listen
         )
     })
+}
+
+fn open(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A server that starts again takes its port back at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn environment(name: &str) -> Option<String> {

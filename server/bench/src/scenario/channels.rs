@@ -85,7 +85,7 @@ async fn highest(who: Who, effort: Effort, whose: &'static str, row: &mut Row) -
     #[expect(clippy::cast_precision_loss, reason = "a few members")]
     let deliveries = good * MEMBERS as f64;
     if deliveries == 0.0 {
-        bail!("not even {rate:.0} messages a second went well");
+        bail!("{whose}: not even {rate:.0} messages a second went well");
     }
     Ok(deliveries)
 }
