@@ -115,6 +115,23 @@ async fn whoever_follows_escrows_is_told_of_a_stake() {
 }
 
 #[tokio::test]
+async fn a_follower_of_escrows_that_never_answers_holds_nobody_up() {
+    // Connections wait there for ever.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/escrows", listener.local_addr().unwrap());
+    let mut server = server(&["--escrow-webhook-url", &url]);
+    let mut ada = Agent::new(&server).await;
+    let mut sam = Agent::new(&server).await;
+    for _ in 0..50 {
+        let id = text(&ada.propose(&sam.id, 1).await, "id");
+        sam.accept(&id).await;
+    }
+    // Nor the end.
+    let within = std::time::Duration::from_secs(8);
+    assert!(server.terminate(within).await.success());
+}
+
+#[tokio::test]
 async fn a_deal_outlives_a_kill_with_its_stakes() {
     let mut server = server(&[]);
     let mut ada = Agent::new(&server).await;
