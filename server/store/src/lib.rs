@@ -50,6 +50,9 @@ pub enum StoreError {
     /// A backup would overwrite something.
     #[error("{0} exists; name a file that does not")]
     Exists(String),
+    /// The file system refused a backup.
+    #[error("{0} cannot be written; name a file in a folder that can be written to")]
+    Unwritten(String, #[source] std::io::Error),
     /// A message whose place does not follow that of the last one, or that has more than one line.
     #[error("message {1} of {0} does not follow the one before it")]
     Place(String, u64),
@@ -71,6 +74,7 @@ impl StoreError {
                 Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
             ),
             Self::Batch { full } => *full,
+            Self::Unwritten(_, error) => error.kind() == std::io::ErrorKind::StorageFull,
             Self::Newer(_) | Self::Damaged(_) | Self::Exists(_) | Self::Place(..) => false,
         }
     }

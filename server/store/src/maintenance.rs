@@ -1,6 +1,6 @@
 //! Copies of the file, and whether it is sound.
 
-use std::path::Path;
+use std::{fs, io, path::Path};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -16,12 +16,33 @@ const PART: &str = "BEGIN;
         FROM channel WHERE name = channel) WHERE channel IN (SELECT name FROM channel);
     COMMIT;";
 
-/// Copies the database into a new file, also while a server uses it; the copy is of one moment.
+/// What SQLite keeps beside a file, after the file's name; a copy must not come upon that of another.
+const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// Copies the database into a new file, also while a server uses it; the copy is of one moment. It gets its name
+/// when it is whole: after an error there is none.
 pub fn back_up(file: &Path, copy: &Path) -> Result<(), StoreError> {
-    if copy.exists() {
-        return Err(StoreError::Exists(copy.display().to_string()));
+    refuse(copy)?;
+    for companion in COMPANIONS {
+        let mut name = copy.as_os_str().to_owned();
+        name.push(companion);
+        refuse(Path::new(&name))?;
     }
     let db = open(file)?;
+    let random: String = db.query_row("SELECT hex(randomblob(8))", [], |row| row.get(0))?;
+    // A folder, so that what SQLite keeps beside the copy goes with it.
+    let folder = copy.with_file_name(format!("backup-{random}.partial"));
+    fs::create_dir(&folder).map_err(|error| unwritten(copy, error))?;
+    let partial = folder.join("chat.db");
+    let made = fill(&db, &partial).and_then(|()| give_name(&partial, copy));
+    if let Err(error) = fs::remove_dir_all(&folder) {
+        tracing::warn!("{} stays behind: {error}; remove it", folder.display());
+    }
+    made
+}
+
+/// Makes a sound copy, in one file, and gives it orders of its own.
+fn fill(db: &Connection, copy: &Path) -> Result<(), StoreError> {
     db.execute("VACUUM INTO ?1", [copy.display().to_string()])?;
     let copied = open(copy)?;
     let version: i64 = copied.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -30,11 +51,40 @@ pub fn back_up(file: &Path, copy: &Path) -> Result<(), StoreError> {
         store.begin()?;
         store.settle()?;
         store.commit()?;
+        drop(store);
         copied.execute_batch(PART)?;
+    }
+    // Brings what is in the log into the file.
+    let mode: String = copied.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
+    if mode != "delete" {
+        return Err(StoreError::Damaged(format!(
+            "its copy keeps a log ({mode})"
+        )));
     }
     drop(copied);
     // Only a copy that is sound is one.
     check(copy)
+}
+
+/// Gives a file its name, unless something else has it.
+fn give_name(file: &Path, name: &Path) -> Result<(), StoreError> {
+    // Unlike a renamed file, a link takes no one's place; but not every file system has links.
+    fs::hard_link(file, name).or_else(|_| {
+        refuse(name)?;
+        fs::rename(file, name).map_err(|error| unwritten(name, error))
+    })
+}
+
+fn refuse(name: &Path) -> Result<(), StoreError> {
+    // Also a link that leads nowhere.
+    match name.symlink_metadata() {
+        Ok(_) => Err(StoreError::Exists(name.display().to_string())),
+        Err(_) => Ok(()),
+    }
+}
+
+fn unwritten(name: &Path, error: io::Error) -> StoreError {
+    StoreError::Unwritten(name.display().to_string(), error)
 }
 
 /// Reads all of the database; an error says what is wrong with it.

@@ -3,6 +3,8 @@
 //! The youngest are in the journal, see [`crate::tail`]; those before them are in chunks: a row for many messages
 //! of one channel, a line each: when it was said, a blank, and the JSON. Settling makes chunks of the journal.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use rusqlite::{OptionalExtension, params};
 
@@ -74,13 +76,14 @@ impl Store {
     /// Reads the journal anew.
     pub(crate) fn read_journal(&self) -> Result<(), StoreError> {
         let mut tail = Tail::default();
+        let forgotten = self.all_forgotten()?;
         let mut query = self
             .db
             .prepare_cached("SELECT lines FROM journal ORDER BY seq")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let lines: String = row.get(0)?;
-            tail.read(&lines, |channel| self.forgotten(channel).unwrap_or(0))?;
+            tail.read(&lines, &forgotten)?;
         }
         self.tail.replace(tail);
         Ok(())
@@ -223,6 +226,17 @@ impl Store {
             .prepare_cached("SELECT forgotten FROM channel WHERE name = ?1")?;
         let forgotten = query.query_row([channel], |row| row.get::<_, i64>(0));
         Ok(forgotten.optional()?.unwrap_or(0).unsigned_abs())
+    }
+
+    /// The same of all channels that retention took something from.
+    fn all_forgotten(&self) -> Result<HashMap<String, u64>, StoreError> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT name, forgotten FROM channel WHERE forgotten > 0")?;
+        let rows = query.query_map([], |row| {
+            Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Forgets the messages of a channel up to an offset, at most `count` of them; says how many.

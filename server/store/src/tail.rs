@@ -12,8 +12,8 @@ use bytes::Bytes;
 
 use crate::StoreError;
 
-/// The journal is settled when it has this many messages…
-const MESSAGES: usize = 4096;
+/// The journal is settled when it has this many lines…
+const LINES: usize = 4096;
 /// …or bytes.
 const BYTES: usize = 4 * 1024 * 1024;
 
@@ -32,8 +32,8 @@ pub struct Line {
 #[derive(Default)]
 pub struct Tail {
     channels: HashMap<String, VecDeque<Line>>,
-    count: usize,
-    bytes: usize,
+    /// How many lines and bytes the journal has, also for messages that were forgotten since.
+    written: (usize, usize),
     /// Lines for the journal: those of the batch that is under way.
     unwritten: String,
 }
@@ -56,17 +56,19 @@ impl Tail {
         }
         if unwritten {
             let Line { offset, at, .. } = line;
+            let before = self.unwritten.len();
             // Memory takes every write.
             let _ = writeln!(self.unwritten, "{channel} {offset} {at} {json}");
+            self.written.0 += 1;
+            self.written.1 += self.unwritten.len() - before;
         }
-        self.count += 1;
-        self.bytes += line.json.len();
         lines.push_back(line);
         Ok(())
     }
 
-    /// Adds what a row of the journal says, but what was forgotten since.
-    pub fn read(&mut self, row: &str, forgotten: impl Fn(&str) -> u64) -> Result<(), StoreError> {
+    /// Adds what a row of the journal says, but what was forgotten since: up to an offset for each channel.
+    pub fn read(&mut self, row: &str, forgotten: &HashMap<String, u64>) -> Result<(), StoreError> {
+        self.written.1 += row.len();
         for line in row.lines() {
             let damaged = || StoreError::Damaged(format!("the journal says {line:?}"));
             let mut parts = line.splitn(4, ' ');
@@ -80,7 +82,8 @@ impl Tail {
                 at: at.parse().map_err(|_| damaged())?,
                 json: Bytes::copy_from_slice(json.as_bytes()),
             };
-            if line.offset > forgotten(channel) {
+            self.written.0 += 1;
+            if line.offset > forgotten.get(channel).copied().unwrap_or(0) {
                 self.add(channel, line, false)?;
             }
         }
@@ -92,9 +95,9 @@ impl Tail {
         std::mem::take(&mut self.unwritten)
     }
 
-    /// Whether it is time to settle.
+    /// Whether it is time to settle. What the journal has counts: retention keeps short only what is in memory.
     pub fn is_long(&self) -> bool {
-        self.count >= MESSAGES || self.bytes >= BYTES
+        self.written.0 >= LINES || self.written.1 >= BYTES
     }
 
     /// The messages of a channel, oldest first.
@@ -113,9 +116,7 @@ impl Tail {
         let Some(lines) = self.channels.get_mut(channel) else {
             return;
         };
-        while let Some(line) = lines.front().filter(|line| line.offset <= offset) {
-            self.count -= 1;
-            self.bytes -= line.json.len();
+        while lines.front().is_some_and(|line| line.offset <= offset) {
             lines.pop_front();
         }
     }

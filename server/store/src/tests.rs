@@ -1,3 +1,6 @@
+mod backup;
+mod journal;
+
 use bytes::Bytes;
 
 use super::*;

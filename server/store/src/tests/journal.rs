@@ -1,0 +1,103 @@
+//! How long the journal gets.
+
+use super::*;
+
+fn one_channel(store: &Store) {
+    let name = "#a".to_owned();
+    store
+        .create_channel(&Channel {
+            name,
+            ..Channel::default()
+        })
+        .unwrap();
+}
+
+/// Rows and bytes of the journal.
+fn journal(store: &Store) -> (i64, i64) {
+    let sql = "SELECT COUNT(*), COALESCE(SUM(LENGTH(lines)), 0) FROM journal";
+    store
+        .db
+        .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+}
+
+/// Says 20000 messages of which the last ten are kept; the longest journal on the way, in bytes.
+fn longest(json: &str, batches_per_run: u64) -> i64 {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("chat.db");
+    let mut store = Store::open(&path).unwrap();
+    one_channel(&store);
+    let mut longest = 0;
+    for batch in 1..=200 {
+        store.begin().unwrap();
+        for offset in 100 * (batch - 1) + 1..=100 * batch {
+            store
+                .append("#a", offset, 0, json.to_owned().into())
+                .unwrap();
+        }
+        store.forget("#a", 100 * batch - 10, u64::MAX).unwrap();
+        store.commit().unwrap();
+        longest = longest.max(journal(&store).1);
+        if batch % batches_per_run == 0 {
+            drop(store);
+            store = Store::open(&path).unwrap();
+            assert_eq!(store.first("#a").unwrap(), Some(100 * batch - 9));
+        }
+    }
+    assert_eq!(channel(&store).last, 20_000);
+    let kept = store.after("#a", 0, 99, usize::MAX).unwrap();
+    let expected = (19_991..=20_000).map(|offset| (offset, json.to_owned().into()));
+    assert!(kept == expected.collect::<Vec<_>>());
+    longest
+}
+
+#[test]
+fn retention_does_not_keep_the_journal_from_being_emptied() {
+    // Also where the server is stopped long before the journal is full.
+    for batches_per_run in [200, 10] {
+        let most = longest("short", batches_per_run);
+        assert!(most < 5000 * 20, "{most} bytes of short messages");
+    }
+    let most = longest(&"long ".repeat(300), 10);
+    assert!(most < 5_000_000, "{most} bytes of long messages");
+}
+
+#[test]
+fn a_long_journal_waits_until_something_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("chat.db");
+    let store = Store::open(&path).unwrap();
+    one_channel(&store);
+    let lines = (1..=5000).map(|offset| format!("#a {offset} 0 x\n"));
+    let lines = lines.collect::<String>();
+    store
+        .write("INSERT INTO journal (lines) VALUES (?1)", [lines])
+        .unwrap();
+    store.forget("#a", 5000, u64::MAX).unwrap();
+    drop(store);
+    let store = Store::open(&path).unwrap();
+    store.forget("#a", 5000, u64::MAX).unwrap();
+    store.begin().unwrap();
+    store.allow("key", "note", 7).unwrap();
+    store.commit().unwrap();
+    assert_eq!(journal(&store).0, 1);
+    store.append("#a", 5001, 0, "y".into()).unwrap();
+    assert_eq!(journal(&store).0, 0);
+    assert_eq!(texts(&store, 5000), ["y"]);
+}
+
+#[test]
+fn a_file_that_does_not_say_what_was_forgotten_is_not_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("chat.db");
+    let store = Store::open(&path).unwrap();
+    one_channel(&store);
+    for offset in 1..=3 {
+        store.append("#a", offset, 0, "m".into()).unwrap();
+    }
+    store
+        .write("UPDATE channel SET forgotten = 'two'", [])
+        .unwrap();
+    drop(store);
+    assert!(matches!(Store::open(&path), Err(StoreError::Sqlite(_))));
+}
