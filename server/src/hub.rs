@@ -90,9 +90,9 @@ use crate::{
 };
 
 /// The most commands of a batch…
-const BATCH: usize = 1024;
+const BATCH: usize = 4096;
 /// …and bytes of frames, but for the last one: everybody may have to be told all of them.
-const BATCH_BYTES: usize = 256 * 1024;
+const BATCH_BYTES: usize = 1024 * 1024;
 
 /// All state.
 struct Hub {
