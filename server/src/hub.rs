@@ -73,6 +73,7 @@ use self::{
     notices::Notices,
     pace::Pace,
     peer::Peer,
+    replay::Recents,
     rooms::Room,
     status::{Began, Counts},
     takeover::Takeovers,
@@ -90,9 +91,9 @@ use crate::{
 };
 
 /// The most commands of a batch…
-const BATCH: usize = 1024;
+const BATCH: usize = 4096;
 /// …and bytes of frames, but for the last one: everybody may have to be told all of them.
-const BATCH_BYTES: usize = 256 * 1024;
+const BATCH_BYTES: usize = 1024 * 1024;
 
 /// All state.
 struct Hub {
@@ -134,6 +135,10 @@ struct Hub {
     /// What is to be said once the batch is durable.
     outs: Vec<(u64, Out)>,
     joined: Joined,
+    recents: Recents,
+    /// Connections that took all of their history so far: they get more of it with the next batch, so that
+    /// others have their turn.
+    drained: Vec<u64>,
     pace: Pace,
     /// Connections that end with this batch: their last words may be among `outs`.
     leaving: HashMap<u64, Outbox>,
@@ -206,6 +211,8 @@ impl Hub {
             webhook: None,
             outs: vec![],
             joined: Joined::default(),
+            drained: vec![],
+            recents: Recents::default(),
             pace: Pace::default(),
             leaving: HashMap::new(),
             timers: Timers::default(),
@@ -239,7 +246,8 @@ impl Hub {
                 true => Some((Instant::now() + LOOK).into()),
                 false => Self::trade_due(&self.market),
             };
-            let due = [self.timers.next(), notices, trade];
+            let more = (!self.drained.is_empty()).then(tokio::time::Instant::now);
+            let due = [self.timers.next(), notices, trade, more];
             let due = due.into_iter().flatten().min();
             let next = match due {
                 Some(due) => waiting.block_on(async { timeout_at(due, queue.recv()).await }),
@@ -297,6 +305,9 @@ impl Hub {
         self.look_at_disk();
         self.store.begin().context("no batch can be begun")?;
         self.trade_goes_on();
+        for id in std::mem::take(&mut self.drained) {
+            self.drained(id);
+        }
         for command in commands {
             self.take(command);
         }
@@ -381,6 +392,8 @@ impl Hub {
     /// Forgets everything that is not stored.
     fn start_over(&mut self) -> Result<(), StoreError> {
         self.outs.clear();
+        self.drained.clear();
+        self.recents.clear();
         self.audit.forget();
         self.hooks.clear();
         self.notices.clear();

@@ -40,6 +40,8 @@ pub enum Put {
 }
 
 struct State {
+    /// The rest of what the socket took a part of: it goes out before anything else, whatever happens.
+    begun: Option<Bytes>,
     frames: VecDeque<Out>,
     /// Weight of the frames.
     waiting: usize,
@@ -56,7 +58,7 @@ struct State {
 impl State {
     /// The socket, if nothing is to go before what goes there now.
     fn free(&self) -> Option<&TcpStream> {
-        let free = self.frames.is_empty() && !self.writing;
+        let free = self.begun.is_none() && self.frames.is_empty() && !self.writing;
         self.socket.as_deref().filter(|_| free)
     }
 
@@ -71,7 +73,7 @@ impl State {
             match out.bytes() {
                 Some(bytes) if written >= bytes.len() => written -= bytes.len(),
                 Some(bytes) if written > 0 => {
-                    self.push(Out::Raw(bytes.slice(written..)), bound)?;
+                    self.begun = Some(bytes.slice(written..));
                     written = 0;
                 }
                 _ => self.push(out.clone(), bound)?,
@@ -164,6 +166,7 @@ pub type Cut = oneshot::Receiver<(u16, &'static str)>;
 pub fn outbox(bound: usize, socket: Option<Arc<TcpStream>>) -> (Outbox, Queue, Cut) {
     let (cut, asked) = oneshot::channel();
     let state = State {
+        begun: None,
         frames: VecDeque::new(),
         waiting: 0,
         waker: None,
@@ -229,7 +232,7 @@ impl Queue {
         poll_fn(|context| {
             let mut state = self.mailbox.lock();
             state.writing = false;
-            if state.frames.is_empty() {
+            if state.begun.is_none() && state.frames.is_empty() {
                 if !state.open {
                     return Poll::Ready(false);
                 }
@@ -241,7 +244,9 @@ impl Queue {
             }
             state.waker = None;
             state.writing = true;
-            let mut size = 0;
+            let begun = state.begun.take();
+            let mut size = begun.as_ref().map_or(0, Bytes::len);
+            taken.extend(begun.map(Out::Raw));
             while let Some(next) = state.frames.front()
                 && (size == 0 || size + next.size() <= TAKEN)
                 && let Some(out) = state.frames.pop_front()
@@ -258,7 +263,7 @@ impl Queue {
         .await
     }
 
-    /// Throws away what waits, and lets nothing past any more.
+    /// Throws away what waits, but for the rest of what was begun, and lets nothing past any more.
     pub fn clear(&mut self) {
         let mut state = self.mailbox.lock();
         state.frames.clear();

@@ -16,9 +16,10 @@ use crate::{
 pub async fn run() -> anyhow::Result<()> {
     let read = command_line();
     let read = read.and_then(|(verb, values)| Ok((verb, Settings::read(&values)?, values)));
-    log(read
-        .as_ref()
-        .map_or("info", |(_, settings, _)| &settings.log_level));
+    match &read {
+        Ok((_, settings, _)) => log(&settings.log_level, settings.log_json),
+        Err(_) => log("info", false),
+    }
     let (verb, settings, values) = read?;
     match verb {
         Verb::Serve => listener::run(settings).await,
@@ -64,11 +65,14 @@ fn say(lines: &[String]) -> anyhow::Result<()> {
 }
 
 /// Logs go to standard error; `RUST_LOG` changes what is logged. Never message bodies.
-fn log(level: &str) {
+fn log(level: &str, json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+        .with_ansi(std::io::stderr().is_terminal() && !json)
+        .with_writer(std::io::stderr);
+    match json {
+        true => lines.json().flatten_event(true).init(),
+        false => lines.init(),
+    }
 }

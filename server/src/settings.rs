@@ -66,6 +66,8 @@ pub struct Settings {
     /// Whether it is logged that a message was sent.
     pub log_messages: bool,
     pub log_level: String,
+    /// Whether log lines are JSON.
+    pub log_json: bool,
     /// Where the audit log is; none for no log.
     pub audit: Option<PathBuf>,
     pub limits: Limits,
@@ -235,6 +237,7 @@ impl Settings {
                     &["debug", "info", "warn", "error"].map(|l| (l, l)),
                 )?
                 .to_owned(),
+            log_json: r.choice("log-format", &[("text", false), ("json", true)])?,
             audit,
             limits: limits(&r)?,
             webhook: match r.text("escrow-webhook-url") {

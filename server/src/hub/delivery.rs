@@ -62,7 +62,7 @@ impl Hub {
             let mut outs = std::mem::take(&mut self.outs);
             // Stable: what is for one session stays in its order.
             outs.sort_by_key(|(id, _)| *id);
-            let (mut slow, mut drained) = (vec![], vec![]);
+            let mut slow = vec![];
             for own in outs.chunk_by(|one, next| one.0 == next.0) {
                 let id = own[0].0;
                 let peer = self.peers.get(&id).map(|peer| &peer.outbox);
@@ -73,7 +73,7 @@ impl Hub {
                 let outs = own.iter().map(|(_, out)| out);
                 match outbox.put(outs.clone(), &mut self.joined) {
                     Ok(Put::Sent) if outs.clone().any(|out| matches!(out, Out::More)) => {
-                        drained.push(id);
+                        self.drained.push(id);
                     }
                     Ok(_) => {}
                     Err(_) => slow.push(id),
@@ -87,9 +87,6 @@ impl Hub {
                     self.counts.slow += 1;
                     outbox.cut(4008, "slow consumer");
                 }
-            }
-            for id in drained {
-                self.drained(id);
             }
         }
         self.leaving.clear();

@@ -29,8 +29,10 @@ impl Hub {
             return;
         }
         if let Some(message) = Heard::read(text) {
-            self.introduce(id);
-            let handled = self.message(id, message);
+            let handled = self.quiet(id, "MSG").and_then(|()| {
+                self.introduce(id);
+                self.message(id, message)
+            });
             self.answer(id, handled);
             return;
         }

@@ -10,9 +10,10 @@ use crate::frame::{self, Refusal, invalid, text};
 
 /// What of a MSG counts.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Heard<'f> {
-    #[serde(rename = "type")]
-    _type: Msg,
+    #[serde(borrow, rename = "type")]
+    type_: Cow<'f, str>,
     #[serde(borrow)]
     pub to: Cow<'f, str>,
     #[serde(borrow)]
@@ -23,21 +24,15 @@ pub struct Heard<'f> {
     pub in_reply_to: Option<Value>,
 }
 
-/// The one type that is read.
-#[derive(Deserialize)]
-enum Msg {
-    #[serde(rename = "MSG")]
-    Is,
-}
-
 impl<'f> Heard<'f> {
     /// Reads a frame; none when it is another one, or not well-formed: then the tree tells what is wrong.
     pub fn read(frame: &'f str) -> Option<Self> {
         // Of another type, it is not worth the try.
-        if !frame.contains("\"MSG\"") {
+        if !frame.contains("\"MSG\"") || !frame.trim_ascii_start().starts_with('{') {
             return None;
         }
-        serde_json::from_str(frame).ok()
+        let heard: Self = serde_json::from_str(frame).ok()?;
+        (heard.type_ == "MSG").then_some(heard)
     }
 }
 
@@ -54,7 +49,7 @@ impl Hub {
             Some(_) => return Err(wrong_sig(most)),
         };
         Ok(Heard {
-            _type: Msg::Is,
+            type_: "MSG".into(),
             to: to.into(),
             content: content.into(),
             sig,
@@ -101,7 +96,7 @@ mod tests {
 
     #[test]
     fn what_is_well_formed_is_read_and_everything_else_is_left_to_the_tree() {
-        let frame = r##"{"type":"MSG","to":"#a","content":"x\n","in_reply_to":"m1","more":[1]}"##;
+        let frame = r##"{"type":"MSG","to":"#a","content":"x\n","in_reply_to":"m1"}"##;
         let heard = Heard::read(frame).unwrap();
         assert_eq!((&*heard.to, &*heard.content), ("#a", "x\n"));
         assert_eq!(heard.in_reply_to, Some("m1".into()));
@@ -115,7 +110,10 @@ mod tests {
             r##"{"type":"TYPING","type":"MSG","to":"#a","content":"x"}"##,
             r##"{"type":"MSG","to":"#a","content":"\ud83d"}"##,
             r##"{"type":"MSG","to":"#a","content":"x"} x"##,
+            r##"{"type":"MSG","to":"#a","content":"x","more":1e999}"##,
+            r##"{"type":{"MSG":null},"to":"#a","content":"x"}"##,
             r##"["MSG"]"##,
+            r##" ["MSG","#a","x",null,null,null]"##,
         ] {
             assert!(Heard::read(other).is_none(), "{other}");
         }

@@ -32,7 +32,7 @@ impl Hub {
     pub(super) fn look(&mut self) {
         self.retain_by_age();
         // Who comes later has them put together again.
-        self.rooms.iter_mut().for_each(|room| room.recent = None);
+        self.recents.clear();
         if let Some(idle) = self.settings.idle {
             self.nudge(idle);
         }

@@ -87,7 +87,6 @@ impl Hub {
             .append(&channel.name, offset, now_ms(), frame.payload())
             .map_err(storage)?;
         self.rooms[room].channel.last = offset;
-        self.rooms[room].recent = None;
         self.retain(room);
         // Who is reading up in this channel comes across it in storage.
         let Room {

@@ -15,6 +15,9 @@ use crate::{outbox::Out, wire::Encoded};
 /// The most messages and bytes of a batch; a larger message is a batch of its own.
 const BATCH: (usize, usize) = (256, 256 * 1024);
 
+/// The most that a message of history has besides its JSON: the head of its frame, and the mark.
+const EXTRA: usize = 32;
+
 /// What a connection is reading up on.
 #[derive(Default)]
 pub struct Replays {
@@ -34,12 +37,42 @@ struct Replay {
 
 /// A batch of a room's history as it goes over the wire: many who come at a time get the same.
 #[derive(Clone)]
-pub struct Recent {
+struct Recent {
+    room: usize,
     /// Offset before its first message, and that of its last one.
     range: (u64, u64),
     /// See [`Replay::history`].
     history: u64,
     frames: Bytes,
+}
+
+/// What newcomers were given of late.
+#[derive(Default)]
+pub struct Recents(VecDeque<Recent>);
+
+/// Batches that are kept.
+const RECENT: usize = 16;
+
+impl Recents {
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn find(&self, replay: &Replay) -> Option<&Recent> {
+        self.0.iter().find(|recent| {
+            recent.room == replay.room
+                && recent.range.0 == replay.sent
+                && recent.history == replay.history
+        })
+    }
+
+    fn keep(&mut self, recent: &Recent) {
+        // One message alone may be larger than a batch.
+        if recent.frames.len() <= 2 * BATCH.1 {
+            self.0.truncate(RECENT - 1);
+            self.0.push_front(recent.clone());
+        }
+    }
 }
 
 impl Replays {
@@ -121,12 +154,10 @@ impl Hub {
 
     /// The next batch; none when it is there no more.
     fn history(&mut self, replay: &Replay) -> Result<Option<Recent>, StoreError> {
-        let room = &mut self.rooms[replay.room];
-        let same =
-            |recent: &&Recent| recent.range.0 == replay.sent && recent.history == replay.history;
-        if let Some(recent) = room.recent.as_ref().filter(same) {
+        if let Some(recent) = self.recents.find(replay) {
             return Ok(Some(recent.clone()));
         }
+        let room = &self.rooms[replay.room];
         let batch = self
             .store
             .after(&room.channel.name, replay.sent, BATCH.0, BATCH.1)?;
@@ -136,7 +167,8 @@ impl Hub {
         {
             return Ok(None);
         }
-        let (mut frames, mut last) = (vec![], replay.sent);
+        let size = batch.iter().map(|(_, json)| json.len() + EXTRA).sum();
+        let (mut frames, mut last) = (Vec::with_capacity(size), replay.sent);
         for (offset, json) in batch {
             match json.strip_suffix(b"}") {
                 Some(open) if offset <= replay.history => {
@@ -147,11 +179,12 @@ impl Hub {
             last = offset;
         }
         let recent = Recent {
+            room: replay.room,
             range: (replay.sent, last),
             history: replay.history,
             frames: frames.into(),
         };
-        room.recent = Some(recent.clone());
+        self.recents.keep(&recent);
         Ok(Some(recent))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use agentchat_store::{Channel, Store, StoreError};
 use serde_json::{Map, Value, json};
 
-use super::{Hub, dispatch::storage, peer::Agent, replay::Recent};
+use super::{Hub, dispatch::storage, peer::Agent};
 use crate::{
     frame::{self, Refusal, invalid, make, now_ms},
     settings::Mode,
@@ -30,8 +30,6 @@ pub struct Room {
     pub members: BTreeSet<u64>,
     /// Members that are reading up, and hear what is said from storage.
     pub reading: BTreeSet<u64>,
-    /// The history that newcomers were last given.
-    pub recent: Option<Recent>,
     /// Agents that may come into a channel by invitation.
     pub invited: HashSet<String>,
     /// When somebody last said something or joined, Unix milliseconds.
@@ -48,7 +46,6 @@ impl Room {
             channel,
             members: BTreeSet::new(),
             reading: BTreeSet::new(),
-            recent: None,
             invited: HashSet::new(),
             active: now_ms(),
             oldest: 0,

@@ -85,11 +85,7 @@ fn expected(range: std::ops::Range<usize>) -> Vec<u8> {
 
 #[tokio::test]
 async fn what_a_socket_takes_goes_past_and_the_order_stays() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let socket = TcpStream::connect(listener.local_addr().unwrap());
-    let socket = Arc::new(socket.await.unwrap());
-    socket.writable().await.unwrap();
-    let (mut client, _) = listener.accept().unwrap();
+    let (socket, mut client) = sockets().await;
     let (outbox, mut queue, _cut) = outbox(1 << 30, Some(socket.clone()));
     let mut joined = Joined::default();
     let put = outbox.put([frame(0), frame(1), Out::More].iter(), &mut joined);
@@ -111,4 +107,55 @@ async fn what_a_socket_takes_goes_past_and_the_order_stays() {
     });
     assert!(carry(&mut queue, &socket).await > 0);
     heard.join().unwrap();
+}
+
+/// A socket of the server, and the client's.
+async fn sockets() -> (Arc<TcpStream>, std::net::TcpStream) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let socket = TcpStream::connect(listener.local_addr().unwrap());
+    let socket = Arc::new(socket.await.unwrap());
+    socket.writable().await.unwrap();
+    (socket, listener.accept().unwrap().0)
+}
+
+/// All that a client hears until the end.
+fn hears(mut client: std::net::TcpStream) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut heard = vec![];
+        client.read_to_end(&mut heard).unwrap();
+        heard
+    })
+}
+
+#[tokio::test]
+async fn what_was_begun_is_finished_though_the_rest_is_thrown_away() {
+    let (socket, client) = sockets().await;
+    let (outbox, mut queue, _cut) = outbox(50_000, Some(socket.clone()));
+    let mut count = 0;
+    while put(&outbox, frame(count)).is_ok() {
+        count += 1;
+    }
+    queue.clear();
+    drop(outbox);
+    let heard = hears(client);
+    assert_eq!(carry(&mut queue, &socket).await, 1);
+    drop((socket, queue));
+    let heard = heard.join().unwrap();
+    let whole = heard.len() / expected(0..1).len();
+    assert!(whole < count && heard == expected(0..whole), "{whole}");
+}
+
+#[tokio::test]
+async fn history_has_no_weight_also_when_the_socket_takes_a_part_of_it() {
+    let (socket, client) = sockets().await;
+    let (outbox, mut queue, _cut) = outbox(1000, Some(socket.clone()));
+    let history = expected(0..500);
+    let replay = Out::Replay(history.clone().into());
+    assert_eq!(put(&outbox, replay).unwrap(), Put::Queued);
+    assert_eq!(outbox.waiting(), 0);
+    drop(outbox);
+    let heard = hears(client);
+    carry(&mut queue, &socket).await;
+    drop((socket, queue));
+    assert!(heard.join().unwrap() == history);
 }

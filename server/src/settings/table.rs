@@ -134,6 +134,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("dispute-vote-ms", "DISPUTE_VOTE_MS", "3600000", "MS", "Time for votes"),
     // Logs.
     setting("log-level", "LOG_LEVEL", "info", "debug|info|warn|error", "What is logged; RUST_LOG overrides it"),
+    setting("log-format", "LOG_FORMAT", "text", "text|json", "Lines for people, or one JSON object each"),
     setting("log-messages", "LOG_MESSAGES", "false", "BOOL", "Log that a message was sent, never what it says"),
     setting("audit-log", "AUDIT_LOG", "", "FILE|false", "Where who did what is noted; audit.jsonl in the data folder by default"),
 ];

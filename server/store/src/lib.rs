@@ -4,6 +4,7 @@
 //! `commit` returns, or none is. Each channel has an epoch and a growing offset.
 
 mod channels;
+mod checkpoint;
 mod maintenance;
 mod market;
 mod messages;
@@ -28,8 +29,11 @@ pub use self::{
     people::{Allowed, Ban},
     sent::Sent,
 };
-use self::{schema::SCHEMA, tail::Tail};
+use self::{checkpoint::Checkpoints, schema::SCHEMA, tail::Tail};
 
+/// Pages of the write-ahead log before they are brought into the database, which takes a while: the journal uses
+/// the same pages again and again, and they are brought in once.
+const WAL: u32 = 4000;
 /// How long a write waits for another program that has the file, such as one that copies it.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -87,6 +91,7 @@ pub struct Store {
     failed: Cell<Option<bool>>,
     /// The youngest messages.
     tail: RefCell<Tail>,
+    checkpoints: RefCell<Checkpoints>,
 }
 
 impl Store {
@@ -96,6 +101,7 @@ impl Store {
         db.busy_timeout(BUSY)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", "FULL")?;
+        db.pragma_update(None, "wal_autocheckpoint", WAL)?;
         let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if version > SCHEMA {
             return Err(StoreError::Newer(version));
@@ -107,6 +113,7 @@ impl Store {
             db,
             failed: Cell::new(None),
             tail: RefCell::default(),
+            checkpoints: RefCell::new(Checkpoints::of(path)),
         };
         store.read_journal()?;
         Ok(store)

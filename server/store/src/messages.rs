@@ -66,6 +66,7 @@ impl Store {
             // Where nothing is said, nothing is written: on a full disk it would fail for ever.
             return Ok(());
         }
+        self.checkpoints.borrow_mut().written(lines.len());
         self.write("INSERT INTO journal (lines) VALUES (?1)", [lines])?;
         if self.tail.borrow().is_long() {
             self.settle()?;

@@ -339,3 +339,16 @@ async fn the_audit_log_says_who_did_what_and_never_what_was_said() {
     }
     assert!(!log.contains("a-thing-that-was-said") && !log.contains(ADMIN_KEY));
 }
+
+#[test]
+fn log_lines_are_json_for_those_who_want_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("missing").display().to_string();
+    let said = refusal(
+        dir.path(),
+        &["--log-format", "json", "--motd-file", &missing],
+    );
+    let line: serde_json::Value = serde_json::from_str(said.trim()).unwrap();
+    assert_eq!(line["level"], "ERROR");
+    assert!(line["message"].as_str().unwrap().contains(&missing));
+}

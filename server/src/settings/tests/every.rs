@@ -20,7 +20,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("captcha-enabled", "true"), ("captcha-timeout-ms", "9"), ("captcha-max-attempts", "9"), ("captcha-difficulty", "hard"),
     ("captcha-skip-allowlisted", "false"), ("captcha-fail-action", "shadow_lurk"), ("min-proposal-age-ms", "9"),
     ("escrow-webhook-url", "http://h/p"), ("escrow-webhook-ca", "ca.pem"), ("dispute-reveal-ms", "9"), ("dispute-response-ms", "9"),
-    ("dispute-evidence-ms", "9"), ("dispute-vote-ms", "9"), ("log-level", "warn"), ("log-messages", "true"), ("audit-log", "false"),
+    ("dispute-evidence-ms", "9"), ("dispute-vote-ms", "9"), ("log-level", "warn"), ("log-format", "json"), ("log-messages", "true"), ("audit-log", "false"),
 ];
 
 /// Variables of the protocol, and what they are by default in the profiles `public` and `private`.
