@@ -5,6 +5,7 @@ mod half;
 
 use std::{net::IpAddr, sync::Arc};
 
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -23,6 +24,9 @@ use crate::{
     tls::Certificate,
 };
 
+/// What the system may keep of what was sent to a client, in bytes: who does not read is found out before the
+/// system has taken megabytes for it.
+const SENDING: usize = 256 * 1024;
 /// What is kept of what a client says it is.
 const USER_AGENT: usize = 200;
 
@@ -40,8 +44,9 @@ pub type Place = OwnedSemaphorePermit;
 
 /// Serves a connection until its end.
 pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, shared: Arc<Shared>) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(id, %error, "no TCP_NODELAY");
+    let bounded = SockRef::from(&stream).set_send_buffer_size(SENDING);
+    if let Err(error) = bounded.and_then(|()| stream.set_nodelay(true)) {
+        tracing::debug!(id, %error, "a connection stays as the system made it");
     }
     let Some(tls) = &shared.tls else {
         let socket = Arc::new(stream);

@@ -52,26 +52,36 @@ impl Hub {
         if let Some(sent) = earlier {
             return self.echo(id, &sent, message);
         }
-        let mut sent = Sent {
-            target: to.to_owned(),
-            offset: 0,
-            msg_id: stamp.clone(),
+        let offset = match to.strip_prefix('@') {
+            Some(target) => {
+                self.direct(id, target, message)?;
+                0
+            }
+            None => self.channel_message(id, message)?,
         };
-        if let Some(target) = to.strip_prefix('@') {
-            self.direct(id, target, message)?;
-            return self.note_sent(id, client_id, &sent);
-        }
-        let room = self.visible(id, to)?;
+        let Some(client_id) = client_id else {
+            return Ok(());
+        };
+        let sent = Sent {
+            target: to.to_owned(),
+            offset,
+            msg_id: stamp,
+        };
+        self.note_sent(id, client_id, &sent)
+    }
+
+    /// Says something in a channel: its place in the order.
+    fn channel_message(&mut self, id: u64, message: Said<'_>) -> Result<u64, Refusal> {
+        let room = self.visible(id, message.to)?;
         if !self.rooms[room].members.contains(&id) {
-            return Err(("NOT_INVITED", format!("join {to} first")));
+            return Err(("NOT_INVITED", format!("join {} first", message.to)));
         }
         self.yield_floor(id, room);
         self.rooms[room].active = now_ms();
         self.counts.messages += 1;
         self.note_message("channel_msg", &message);
         self.post(room, message)?;
-        sent.offset = self.rooms[room].channel.last;
-        self.note_sent(id, client_id, &sent)
+        Ok(self.rooms[room].channel.last)
     }
 
     /// Gives a message its place in a room's order, stores it, and tells those who are in the room.
