@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc};
 use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
+    net::{TcpStream, tcp::OwnedWriteHalf},
     sync::OwnedSemaphorePermit,
     time::timeout,
 };
@@ -49,9 +49,10 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, share
         tracing::debug!(id, %error, "a connection stays as the system made it");
     }
     let Some(tls) = &shared.tls else {
-        let socket = Arc::new(stream);
-        let halves = (Half(socket.clone()), Half(socket.clone()));
-        return talk(halves, Some(socket), peer, id, place, shared).await;
+        let (reader, writer) = stream.into_split();
+        let writer = Arc::new(writer);
+        let halves = (reader, Half(writer.clone()));
+        return talk(halves, Some(writer), peer, id, place, shared).await;
     };
     // What is needed for a while only has memory of its own, here and below: most connections are idle.
     let shake = Box::pin(timeout(
@@ -69,7 +70,7 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, share
 /// WebSocket for those who ask for it, HTTP for others.
 pub async fn talk<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     halves: (R, W),
-    socket: Option<Arc<TcpStream>>,
+    socket: Option<Arc<OwnedWriteHalf>>,
     peer: IpAddr,
     id: u64,
     place: Place,
@@ -84,7 +85,7 @@ pub async fn talk<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
 /// The first request: a session begins, or it is answered over HTTP and that is all.
 async fn begin<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     (mut reader, writer): (R, W),
-    socket: Option<Arc<TcpStream>>,
+    socket: Option<Arc<OwnedWriteHalf>>,
     peer: IpAddr,
     id: u64,
     place: Place,

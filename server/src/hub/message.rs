@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use agentchat_store::Sent;
+use serde::Serialize;
 use serde_json::json;
 
 use super::{Hub, allowance::Act, dispatch::storage, heard::Heard, rooms::Room, said::Said};
@@ -113,10 +114,23 @@ impl Hub {
         if !self.settings.log_messages && !self.audit.is_kept() {
             return;
         }
-        let noted = json!({"agent": message.from, "to": message.to, "msg_id": message.msg_id});
+        let noted = Noted {
+            agent: &message.from,
+            to: message.to,
+            msg_id: message.msg_id,
+        };
         if self.settings.log_messages {
+            let noted = json!(&noted);
             tracing::info!(message = %noted, "{event}");
         }
-        self.audit(event, noted);
+        self.audit.note(event, now_ms(), &noted);
     }
+}
+
+/// What is noted of a message.
+#[derive(Serialize)]
+struct Noted<'m> {
+    agent: &'m str,
+    to: &'m str,
+    msg_id: Option<&'m str>,
 }
