@@ -4,12 +4,15 @@
 //! stops it and nothing else.
 
 use std::{
+    fmt::Write as _,
     fs::{File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use serde_json::Value;
+use serde::Serialize;
+
+use crate::frame::iso;
 
 /// A file that has grown to so many bytes is set aside, and one that was set aside before is gone.
 const FILE: u64 = 64 * 1024 * 1024;
@@ -21,6 +24,8 @@ pub struct Audit {
     size: u64,
     /// Lines of the batch that is under way.
     lines: String,
+    /// The time of the last line, also as text: many are of the same.
+    time: (i64, String),
     /// Whether the last write failed, which is told once.
     failed: bool,
 }
@@ -41,12 +46,27 @@ impl Audit {
         self.file.is_some()
     }
 
-    /// Notes something; it counts once the batch does.
-    pub fn note(&mut self, line: &Value) {
-        if self.file.is_some() {
-            self.lines.push_str(&line.to_string());
-            self.lines.push('\n');
+    /// Notes that something happened at a time, in Unix milliseconds, with the fields of an object; it counts once
+    /// the batch does.
+    pub fn note(&mut self, event: &str, at: i64, fields: &impl Serialize) {
+        if self.file.is_none() {
+            return;
         }
+        let Ok(fields) = serde_json::to_string(fields) else {
+            tracing::error!(event, "an event could not be written as JSON");
+            return;
+        };
+        if self.time.0 != at {
+            self.time = (at, iso(at).unwrap_or_default());
+        }
+        let time = &self.time.1;
+        let fields = fields.strip_prefix('{').unwrap_or("}");
+        let comma = if fields == "}" { "" } else { "," };
+        // Memory takes every write.
+        let _ = writeln!(
+            self.lines,
+            r#"{{"ts":"{time}","level":"info","event":"{event}"{comma}{fields}"#
+        );
     }
 
     /// The batch happened.
@@ -97,18 +117,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("audit.jsonl");
         let mut audit = Audit::open(&path).unwrap();
-        audit.note(&json!({"event": "a"}));
+        audit.note("a", 0, &json!({}));
         audit.forget();
-        audit.note(&json!({"event": "b"}));
+        audit.note("b", 1_700_000_000_001, &json!({"x": 1}));
         audit.write();
         let text = || std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text(), "{\"event\":\"b\"}\n");
+        let b =
+            "{\"ts\":\"2023-11-14T22:13:20.001Z\",\"level\":\"info\",\"event\":\"b\",\"x\":1}\n";
+        assert_eq!(text(), b);
 
         audit.size = FILE;
-        audit.note(&json!({"event": "c"}));
+        audit.note("c", 0, &json!({}));
         audit.write();
-        assert_eq!(text(), "{\"event\":\"c\"}\n");
+        let c = "{\"ts\":\"1970-01-01T00:00:00.000Z\",\"level\":\"info\",\"event\":\"c\"}\n";
+        assert_eq!(text(), c);
         let aside = std::fs::read_to_string(dir.path().join("audit.jsonl.1")).unwrap();
-        assert_eq!(aside, "{\"event\":\"b\"}\n");
+        assert_eq!(aside, b);
     }
 }

@@ -37,6 +37,12 @@ pub struct Parsed {
 
 /// Takes the callbacks out of a message. Those whose text is too long are left out.
 pub fn extract(content: &str, limits: &Limits) -> Parsed {
+    if !content.contains(MARK) {
+        return Parsed {
+            callbacks: vec![],
+            rest: None,
+        };
+    }
     let (mut callbacks, mut rest, mut found) = (vec![], String::new(), false);
     let mut left = content;
     loop {

@@ -5,9 +5,10 @@ mod half;
 
 use std::{net::IpAddr, sync::Arc};
 
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
+    net::{TcpStream, tcp::OwnedWriteHalf},
     sync::OwnedSemaphorePermit,
     time::timeout,
 };
@@ -23,6 +24,9 @@ use crate::{
     tls::Certificate,
 };
 
+/// What the system may keep of what was sent to a client, in bytes: who does not read is found out before the
+/// system has taken megabytes for it.
+const SENDING: usize = 256 * 1024;
 /// What is kept of what a client says it is.
 const USER_AGENT: usize = 200;
 
@@ -40,13 +44,15 @@ pub type Place = OwnedSemaphorePermit;
 
 /// Serves a connection until its end.
 pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, shared: Arc<Shared>) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(id, %error, "no TCP_NODELAY");
+    let bounded = SockRef::from(&stream).set_send_buffer_size(SENDING);
+    if let Err(error) = bounded.and_then(|()| stream.set_nodelay(true)) {
+        tracing::debug!(id, %error, "a connection stays as the system made it");
     }
     let Some(tls) = &shared.tls else {
-        let socket = Arc::new(stream);
-        let halves = (Half(socket.clone()), Half(socket.clone()));
-        return talk(halves, Some(socket), peer, id, place, shared).await;
+        let (reader, writer) = stream.into_split();
+        let writer = Arc::new(writer);
+        let halves = (reader, Half(writer.clone()));
+        return talk(halves, Some(writer), peer, id, place, shared).await;
     };
     // What is needed for a while only has memory of its own, here and below: most connections are idle.
     let shake = Box::pin(timeout(
@@ -64,7 +70,7 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, share
 /// WebSocket for those who ask for it, HTTP for others.
 pub async fn talk<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     halves: (R, W),
-    socket: Option<Arc<TcpStream>>,
+    socket: Option<Arc<OwnedWriteHalf>>,
     peer: IpAddr,
     id: u64,
     place: Place,
@@ -79,7 +85,7 @@ pub async fn talk<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
 /// The first request: a session begins, or it is answered over HTTP and that is all.
 async fn begin<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     (mut reader, writer): (R, W),
-    socket: Option<Arc<TcpStream>>,
+    socket: Option<Arc<OwnedWriteHalf>>,
     peer: IpAddr,
     id: u64,
     place: Place,

@@ -133,6 +133,12 @@ pub fn now_ms() -> i64 {
         .unwrap_or(0)
 }
 
+/// A time as JavaScript writes it.
+pub fn iso(ms: i64) -> Option<String> {
+    let time = jiff::Timestamp::from_millisecond(ms).ok()?;
+    Some(format!("{time:.3}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

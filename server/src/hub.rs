@@ -261,9 +261,9 @@ impl Hub {
             }
             self.gather(&mut batch, &mut queue);
             let stop = batch.iter().any(|c| matches!(c, Command::Stop));
-            let size = batch.len();
+            let (began, size) = (Instant::now(), batch.len());
             let took = self.batch(batch.drain(..))?;
-            self.pace.done(size, queue.len(), took);
+            self.pace.done(began, size, queue.len(), took);
             self.deliver();
             if stop {
                 self.say_goodbye();
@@ -274,8 +274,7 @@ impl Hub {
 
     /// Takes what is there, and waits a little for what is about to come.
     fn gather(&self, batch: &mut Vec<Command>, queue: &mut mpsc::Receiver<Command>) {
-        let (patience, expected) = self.pace.patience();
-        let until = Instant::now() + patience;
+        let (until, expected) = self.pace.patience(Instant::now());
         let mut bytes = 0;
         loop {
             while batch.len() < BATCH
@@ -287,15 +286,15 @@ impl Hub {
                 }
                 batch.push(command);
             }
-            let late = Instant::now() >= until;
-            if late
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero()
                 || batch.is_empty()
                 || batch.len() >= expected.min(BATCH)
                 || bytes >= BATCH_BYTES
             {
                 return;
             }
-            std::thread::sleep(pace::LOOK);
+            std::thread::sleep(Pace::look(left));
         }
     }
 
@@ -379,14 +378,8 @@ impl Hub {
     }
 
     /// Notes who did what.
-    fn audit(&mut self, event: &str, mut fields: Value) {
-        if !self.audit.is_kept() {
-            return;
-        }
-        fields["ts"] = status::iso(now_ms()).into();
-        fields["level"] = "info".into();
-        fields["event"] = event.into();
-        self.audit.note(&fields);
+    fn audit(&mut self, event: &str, fields: Value) {
+        self.audit.note(event, now_ms(), &fields);
     }
 
     /// Forgets everything that is not stored.

@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{net::TcpStream, sync::oneshot};
+use tokio::{net::tcp::OwnedWriteHalf, sync::oneshot};
 
 use self::out::OVERHEAD;
 pub use self::{joined::Joined, out::Out};
@@ -52,12 +52,12 @@ struct State {
     /// Whether the session is writing what it took out.
     writing: bool,
     /// The socket, when what goes out needs nothing done to it.
-    socket: Option<Arc<TcpStream>>,
+    socket: Option<Arc<OwnedWriteHalf>>,
 }
 
 impl State {
     /// The socket, if nothing is to go before what goes there now.
-    fn free(&self) -> Option<&TcpStream> {
+    fn free(&self) -> Option<&OwnedWriteHalf> {
         let free = self.begun.is_none() && self.frames.is_empty() && !self.writing;
         self.socket.as_deref().filter(|_| free)
     }
@@ -163,7 +163,7 @@ pub struct Replies {
 pub type Cut = oneshot::Receiver<(u16, &'static str)>;
 
 /// Makes a queue of at most `bound` bytes; frames go past it to `socket` when that takes them.
-pub fn outbox(bound: usize, socket: Option<Arc<TcpStream>>) -> (Outbox, Queue, Cut) {
+pub fn outbox(bound: usize, socket: Option<Arc<OwnedWriteHalf>>) -> (Outbox, Queue, Cut) {
     let (cut, asked) = oneshot::channel();
     let state = State {
         begun: None,

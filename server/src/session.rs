@@ -13,7 +13,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
+    net::tcp::OwnedWriteHalf,
     time::timeout,
 };
 use tokio_tungstenite::{
@@ -57,7 +57,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
     /// With `socket`, the hub's frames go straight to that, past the writer.
     pub async fn begin(
         (reader, writer): (R, W),
-        socket: Option<Arc<TcpStream>>,
+        socket: Option<Arc<OwnedWriteHalf>>,
         id: u64,
         from: From,
         place: Place,

@@ -28,7 +28,7 @@ impl Encoded {
 
     /// A frame with a value as JSON, one of text keys and finite numbers.
     pub fn json(value: &impl Serialize) -> Self {
-        let mut buffer = Vec::with_capacity(HEAD + 256);
+        let mut buffer = Vec::with_capacity(HEAD + 512);
         buffer.extend_from_slice(&[0; HEAD]);
         // Memory takes every write.
         if let Err(error) = serde_json::to_writer(&mut buffer, value) {

@@ -1,6 +1,6 @@
 //! Cores, files and what a process uses, from the kernel.
 
-use std::{fs, time::Duration};
+use std::{fs, sync::OnceLock, time::Duration};
 
 use anyhow::{Context, Result};
 use nix::{
@@ -16,9 +16,12 @@ pub const GENERATOR: usize = 1;
 /// Clock ticks of `/proc` in a second; the same on every Linux.
 const TICKS: u64 = 100;
 
-/// Whether there is a core for each.
+/// Whether there is a core for each. The first answer stands: a thread that is pinned sees its own core only.
 pub fn has_two_cores() -> bool {
-    std::thread::available_parallelism().is_ok_and(|cores| cores.get() > GENERATOR)
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        std::thread::available_parallelism().is_ok_and(|cores| cores.get() > GENERATOR)
+    })
 }
 
 /// Keeps this thread, and what it starts from now on, on one core.

@@ -1,4 +1,4 @@
-//! One of two owners of a TCP connection: one reads while the other writes, and a third may write past both.
+//! The writing half of a TCP connection, which somebody else may write past.
 
 use std::{
     io,
@@ -9,33 +9,10 @@ use std::{
 };
 
 use socket2::SockRef;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::{io::AsyncWrite, net::TcpStream, net::tcp::OwnedWriteHalf};
 
-/// A shared connection; at most one owner waits to read, and one to write.
-pub struct Half(pub Arc<TcpStream>);
-
-impl AsyncRead for Half {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.0.poll_read_ready(context))?;
-            match self.0.try_read(buffer.initialize_unfilled()) {
-                Ok(count) => {
-                    buffer.advance(count);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-}
+/// A shared half; at most one owner waits for it.
+pub struct Half(pub Arc<OwnedWriteHalf>);
 
 impl AsyncWrite for Half {
     fn poll_write(
@@ -43,9 +20,10 @@ impl AsyncWrite for Half {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let stream: &TcpStream = self.0.as_ref().as_ref();
         loop {
-            ready!(self.0.poll_write_ready(context))?;
-            match self.0.try_write(bytes) {
+            ready!(stream.poll_write_ready(context))?;
+            match stream.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => return Poll::Ready(written),
             }
@@ -57,6 +35,7 @@ impl AsyncWrite for Half {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(SockRef::from(&*self.0).shutdown(Shutdown::Write))
+        let stream: &TcpStream = self.0.as_ref().as_ref();
+        Poll::Ready(SockRef::from(stream).shutdown(Shutdown::Write))
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use agentchat_store::Sent;
+use serde::Serialize;
 use serde_json::json;
 
 use super::{Hub, allowance::Act, dispatch::storage, heard::Heard, rooms::Room, said::Said};
@@ -52,26 +53,36 @@ impl Hub {
         if let Some(sent) = earlier {
             return self.echo(id, &sent, message);
         }
-        let mut sent = Sent {
-            target: to.to_owned(),
-            offset: 0,
-            msg_id: stamp.clone(),
+        let offset = match to.strip_prefix('@') {
+            Some(target) => {
+                self.direct(id, target, message)?;
+                0
+            }
+            None => self.channel_message(id, message)?,
         };
-        if let Some(target) = to.strip_prefix('@') {
-            self.direct(id, target, message)?;
-            return self.note_sent(id, client_id, &sent);
-        }
-        let room = self.visible(id, to)?;
+        let Some(client_id) = client_id else {
+            return Ok(());
+        };
+        let sent = Sent {
+            target: to.to_owned(),
+            offset,
+            msg_id: stamp,
+        };
+        self.note_sent(id, client_id, &sent)
+    }
+
+    /// Says something in a channel: its place in the order.
+    fn channel_message(&mut self, id: u64, message: Said<'_>) -> Result<u64, Refusal> {
+        let room = self.visible(id, message.to)?;
         if !self.rooms[room].members.contains(&id) {
-            return Err(("NOT_INVITED", format!("join {to} first")));
+            return Err(("NOT_INVITED", format!("join {} first", message.to)));
         }
         self.yield_floor(id, room);
         self.rooms[room].active = now_ms();
         self.counts.messages += 1;
         self.note_message("channel_msg", &message);
         self.post(room, message)?;
-        sent.offset = self.rooms[room].channel.last;
-        self.note_sent(id, client_id, &sent)
+        Ok(self.rooms[room].channel.last)
     }
 
     /// Gives a message its place in a room's order, stores it, and tells those who are in the room.
@@ -103,10 +114,23 @@ impl Hub {
         if !self.settings.log_messages && !self.audit.is_kept() {
             return;
         }
-        let noted = json!({"agent": message.from, "to": message.to, "msg_id": message.msg_id});
+        let noted = Noted {
+            agent: &message.from,
+            to: message.to,
+            msg_id: message.msg_id,
+        };
         if self.settings.log_messages {
+            let noted = json!(&noted);
             tracing::info!(message = %noted, "{event}");
         }
-        self.audit(event, noted);
+        self.audit.note(event, now_ms(), &noted);
     }
+}
+
+/// What is noted of a message.
+#[derive(Serialize)]
+struct Noted<'m> {
+    agent: &'m str,
+    to: &'m str,
+    msg_id: Option<&'m str>,
 }

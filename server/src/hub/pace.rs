@@ -4,32 +4,48 @@
 //! answers come in turns: while one batch is written, the others' commands arrive. A hub that never waits writes
 //! small batches for ever. So it waits a little for as many commands as came of late, and not at all for
 //! somebody who is alone.
+//!
+//! When a crowd talks, its batches are some milliseconds apart: everybody gets what others said in fewer writes,
+//! which are the most of the work.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The share of a commit's time that is waited at most.
 const SHARE: u32 = 4;
 /// The most that is waited.
 const MOST: Duration = Duration::from_millis(2);
-/// How often the hub looks meanwhile.
-pub const LOOK: Duration = Duration::from_micros(50);
+/// A batch of so many commands is of a crowd…
+const CROWD: usize = 128;
+/// …and the next one begins so much later, at the earliest.
+const APART: Duration = Duration::from_millis(10);
 
 /// What became of the last batches.
 #[derive(Default)]
 pub struct Pace {
     expected: usize,
     commit: Duration,
+    /// When the last batch began, if it was of a crowd.
+    crowd: Option<Instant>,
 }
 
 impl Pace {
-    /// How long to wait for how many commands.
-    pub fn patience(&self) -> (Duration, usize) {
-        ((self.commit / SHARE).min(MOST), self.expected)
+    /// Until when to wait for how many commands.
+    pub fn patience(&self, now: Instant) -> (Instant, usize) {
+        match self.crowd.map(|began| began + APART) {
+            Some(next) if next > now => (next, usize::MAX),
+            _ => (now + (self.commit / SHARE).min(MOST), self.expected),
+        }
     }
 
-    /// A batch of so many commands was made durable, while others came.
-    pub fn done(&mut self, batch: usize, came: usize, commit: Duration) {
+    /// How long to wait before the next look, when there is so much time left.
+    pub fn look(left: Duration) -> Duration {
+        (left / 4).clamp(Duration::from_micros(50), Duration::from_millis(1))
+    }
+
+    /// A batch of so many commands, which began then, was made durable, while others came.
+    pub fn done(&mut self, began: Instant, batch: usize, came: usize, commit: Duration) {
         self.expected = batch + came;
+        self.crowd = (batch >= CROWD).then_some(began);
         // What is rare, as a checkpoint is, counts little.
         self.commit = (self.commit * 7 + commit.min(4 * MOST * SHARE)) / 8;
     }
@@ -42,18 +58,36 @@ mod tests {
     #[test]
     fn who_is_alone_does_not_wait_and_those_who_take_turns_come_together() {
         let mut pace = Pace::default();
-        assert_eq!(pace.patience(), (Duration::ZERO, 0));
+        let now = Instant::now();
+        let waits = |pace: &Pace| {
+            let (until, expected) = pace.patience(now);
+            (until - now, expected)
+        };
+        assert_eq!(waits(&pace), (Duration::ZERO, 0));
         for _ in 0..100 {
-            pace.done(1, 0, Duration::from_millis(4));
+            pace.done(now, 1, 0, Duration::from_millis(4));
         }
-        let (wait, expected) = pace.patience();
+        let (wait, expected) = waits(&pace);
         assert_eq!(expected, 1);
         assert!(wait > Duration::from_micros(900) && wait <= Duration::from_millis(1));
-        pace.done(1, 3, Duration::from_secs(60));
-        let (wait, expected) = pace.patience();
+        pace.done(now, 1, 3, Duration::from_secs(60));
+        let (wait, expected) = waits(&pace);
         assert!(expected == 4 && wait <= MOST);
         // One of them has left.
-        pace.done(3, 0, Duration::from_millis(1));
-        assert_eq!(pace.patience().1, 3);
+        pace.done(now, 3, 0, Duration::from_millis(1));
+        assert_eq!(waits(&pace).1, 3);
+    }
+
+    #[test]
+    fn the_batches_of_a_crowd_are_apart() {
+        let mut pace = Pace::default();
+        let began = Instant::now();
+        pace.done(began, CROWD, 0, Duration::ZERO);
+        let later = began + APART / 2;
+        assert_eq!(pace.patience(later), (began + APART, usize::MAX));
+        // What took longer than that is not waited for.
+        assert_eq!(pace.patience(began + APART), (began + APART, CROWD));
+        pace.done(began, CROWD - 1, 0, Duration::ZERO);
+        assert_eq!(pace.patience(later).0, later);
     }
 }

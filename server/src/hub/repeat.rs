@@ -76,12 +76,9 @@ impl Hub {
     pub(super) fn note_sent(
         &mut self,
         id: u64,
-        client_id: Option<&str>,
+        client_id: &str,
         sent: &Sent,
     ) -> Result<(), Refusal> {
-        let Some(client_id) = client_id else {
-            return Ok(());
-        };
         let agent = &self.agent(id)?.id;
         self.store
             .note_sent(agent, client_id, sent)

@@ -9,7 +9,7 @@ use super::{
     admin::same,
     peer::{Agent, Peer},
 };
-use crate::frame::now_ms;
+use crate::frame::{iso, now_ms};
 
 /// When the hub began.
 pub struct Began {
@@ -148,10 +148,4 @@ impl Hub {
         let count = connections.len();
         Some(json!({"connections": connections, "count": count}))
     }
-}
-
-/// A time as JavaScript writes it.
-pub fn iso(ms: i64) -> Option<String> {
-    let time = jiff::Timestamp::from_millisecond(ms).ok()?;
-    Some(format!("{time:.3}"))
 }

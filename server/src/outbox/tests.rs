@@ -1,5 +1,7 @@
 use std::io::Read;
 
+use tokio::net::TcpStream;
+
 use super::*;
 use crate::wire::Encoded;
 
@@ -58,7 +60,7 @@ async fn a_session_that_waits_is_woken_and_learns_of_the_end() {
 }
 
 /// What the session does while nothing ends it: it writes what it takes out. Gives how often it was needed.
-async fn carry(queue: &mut Queue, socket: &TcpStream) -> usize {
+async fn carry(queue: &mut Queue, socket: &OwnedWriteHalf) -> usize {
     let (mut taken, mut times) = (vec![], 0);
     while queue.take(&mut taken).await {
         times += 1;
@@ -110,10 +112,11 @@ async fn what_a_socket_takes_goes_past_and_the_order_stays() {
 }
 
 /// A socket of the server, and the client's.
-async fn sockets() -> (Arc<TcpStream>, std::net::TcpStream) {
+async fn sockets() -> (Arc<OwnedWriteHalf>, std::net::TcpStream) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let socket = TcpStream::connect(listener.local_addr().unwrap());
-    let socket = Arc::new(socket.await.unwrap());
+    let (_, socket) = socket.await.unwrap().into_split();
+    let socket = Arc::new(socket);
     socket.writable().await.unwrap();
     (socket, listener.accept().unwrap().0)
 }
