@@ -75,7 +75,7 @@ impl Person {
             .await;
         let challenge = person.hear("CHALLENGE").await;
         let (nonce, id) = (&challenge["nonce"], &challenge["challenge_id"]);
-        let stamp = 1_700_000_000_000_u64;
+        let stamp = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
         let text = format!(
             "AGENTCHAT_AUTH|{}|{}|{stamp}",
             nonce.as_str().unwrap(),
@@ -83,7 +83,7 @@ impl Person {
         );
         let signature = BASE64_STANDARD.encode(key.sign(text.as_bytes()));
         person
-            .tell(json!({"type": "VERIFY_IDENTITY", "challenge_id": id, "signature": signature, "timestamp": stamp}))
+            .tell(json!({"type": "VERIFY_IDENTITY", "challenge_id": id, "signature": signature, "timestamp": u64::try_from(stamp).unwrap()}))
             .await;
         person.hear("WELCOME").await;
         person

@@ -304,19 +304,21 @@ mod tests {
             "finalizers": [3, "bad name"],
             "ownerReferences": [{"kind": "X"}],
         });
-        let fields: Vec<String> = validate(&metadata, false)
+        let mut fields: Vec<String> = validate(&metadata, false)
             .into_iter()
             .map(|cause| cause.field)
             .collect();
+        // Of labels, the order is that of the object, if it has one.
+        fields.sort();
         assert_eq!(
             fields,
             [
-                "metadata.name",
-                "metadata.labels",
-                "metadata.labels.ok",
                 "metadata.annotations",
                 "metadata.finalizers[0]",
                 "metadata.finalizers[1]",
+                "metadata.labels",
+                "metadata.labels.ok",
+                "metadata.name",
                 "metadata.ownerReferences[0].apiVersion",
                 "metadata.ownerReferences[0].name",
                 "metadata.ownerReferences[0].uid",
