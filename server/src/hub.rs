@@ -92,8 +92,11 @@ use crate::{
 
 /// The most commands of a batch…
 const BATCH: usize = 4096;
-/// …and bytes of frames, but for the last one: everybody may have to be told all of them.
-const BATCH_BYTES: usize = 1024 * 1024;
+/// …and bytes of what may come of its frames, but for the last one. Half of what may wait for one client is the
+/// bound as well: somebody may have to be told all of it at once, and is no slow consumer for that.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// The most that a message is longer when it is told than when it was said.
+const TOLD: usize = 512;
 
 /// All state.
 struct Hub {
@@ -275,14 +278,15 @@ impl Hub {
     /// Takes what is there, and waits a little for what is about to come.
     fn gather(&self, batch: &mut Vec<Command>, queue: &mut mpsc::Receiver<Command>) {
         let (until, expected) = self.pace.patience(Instant::now());
+        let most = BATCH_BYTES.min(self.settings.limits.queue_bytes / 2);
         let mut bytes = 0;
         loop {
             while batch.len() < BATCH
-                && bytes < BATCH_BYTES
+                && bytes < most
                 && let Ok(command) = queue.try_recv()
             {
                 if let Command::Frame { text, .. } = &command {
-                    bytes += text.len();
+                    bytes += text.len() + TOLD;
                 }
                 batch.push(command);
             }
@@ -290,7 +294,7 @@ impl Hub {
             if left.is_zero()
                 || batch.is_empty()
                 || batch.len() >= expected.min(BATCH)
-                || bytes >= BATCH_BYTES
+                || bytes >= most
             {
                 return;
             }

@@ -102,7 +102,11 @@ impl Store {
                 {
                     text.push_str(&line.at.to_string());
                     text.push(' ');
-                    text.push_str(std::str::from_utf8(&line.json).unwrap_or_default());
+                    let json = std::str::from_utf8(&line.json).map_err(|_| {
+                        let offset = line.offset;
+                        StoreError::Damaged(format!("message {offset} of {channel} is no text"))
+                    })?;
+                    text.push_str(json);
                     text.push('\n');
                     (last, youngest) = (line.offset, youngest.max(line.at));
                 }

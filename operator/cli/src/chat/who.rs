@@ -78,14 +78,12 @@ impl Channels {
     ) -> Result<()> {
         let person = Person::prepare(place.find(state).await?, state, name, Key::Free)?;
         let inside = Inside::enter(person, &[]).await?;
-        let listed = inside.chat.list_channels().await;
-        let listed = match listed {
-            Ok(listed) => listed,
-            Err(error) => {
-                return Err(refusal::in_channel(&inside.chat, &inside.access, "", error).await);
-            }
+        let listed = match inside.chat.list_channels().await {
+            Ok(listed) => Ok(listed),
+            Err(error) => Err(refusal::in_channel(&inside.chat, &inside.access, "", error).await),
         };
         inside.leave().await;
+        let listed = listed?;
         let for_whom = |verified| if verified { "verified" } else { "all" };
         let mut rows = vec![["NAME", "AGENTS", "FOR"].map(str::to_owned).to_vec()];
         for c in &listed {
