@@ -31,9 +31,11 @@ pub use self::{
 };
 use self::{checkpoint::Checkpoints, schema::SCHEMA, tail::Tail};
 
-/// Pages of the write-ahead log before they are brought into the database, which takes a while: the journal uses
+/// Bytes of a page in a new file: what is written in one go are many messages.
+const PAGE: u32 = 16 * 1024;
+/// Bytes of the write-ahead log before they are brought into the database, which takes a while: the journal uses
 /// the same pages again and again, and they are brought in once.
-const WAL: u32 = 4000;
+const WAL: u32 = 32 * 1024 * 1024;
 /// How long a write waits for another program that has the file, such as one that copies it.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -99,9 +101,12 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let db = Connection::open(path)?;
         db.busy_timeout(BUSY)?;
+        // An older file keeps the pages that it has.
+        db.pragma_update(None, "page_size", PAGE)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", "FULL")?;
-        db.pragma_update(None, "wal_autocheckpoint", WAL)?;
+        let page: u32 = db.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+        db.pragma_update(None, "wal_autocheckpoint", WAL / page.max(1))?;
         let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if version > SCHEMA {
             return Err(StoreError::Newer(version));
