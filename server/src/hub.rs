@@ -50,6 +50,7 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     net::IpAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -88,8 +89,11 @@ use crate::{
     outbox::{Joined, Out, Outbox},
     redact::Redactor,
     settings::Settings,
+    turns::Turns,
 };
 
+/// How long a crowd's frames are read before a batch, at most.
+const READING: Duration = Duration::from_millis(10);
 /// The most commands of a batch…
 const BATCH: usize = 4096;
 /// …and bytes of what may come of its frames, but for the last one. Half of what may wait for one client is the
@@ -160,6 +164,7 @@ pub fn start(
     redactor: Redactor,
     webhook: Option<mpsc::Sender<String>>,
     queue: mpsc::Receiver<Command>,
+    turns: Arc<Turns>,
 ) -> anyhow::Result<oneshot::Receiver<anyhow::Result<()>>> {
     let mut hub = Hub::new(store, settings, redactor)?;
     hub.webhook = webhook;
@@ -167,7 +172,9 @@ pub fn start(
     std::thread::Builder::new()
         .name("hub".into())
         .spawn(move || {
-            if done.send(hub.run(queue)).is_err() {
+            let ended = hub.run(queue, &turns);
+            turns.take(false);
+            if done.send(ended).is_err() {
                 tracing::debug!("nobody waits for the hub's end");
             }
         })
@@ -236,13 +243,19 @@ impl Hub {
     }
 
     /// Works until it is told to stop, or until storage can't even be read.
-    fn run(mut self, mut queue: mpsc::Receiver<Command>) -> anyhow::Result<()> {
+    fn run(mut self, mut queue: mpsc::Receiver<Command>, turns: &Turns) -> anyhow::Result<()> {
         let waiting = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .context("the hub has no clock")?;
         let mut batch = Vec::with_capacity(BATCH);
         loop {
+            if let Some(next) = self.pace.crowd() {
+                std::thread::sleep(next.saturating_duration_since(Instant::now()));
+                turns.read(READING);
+                // A crowd that has gone is not waited for.
+                turns.take(!queue.is_empty());
+            }
             let notices = self.notices.due(self.settings.limits.notice);
             let trade = match self.disk.is_full() {
                 // What is due there waits for room.
@@ -267,6 +280,7 @@ impl Hub {
             let (began, size) = (Instant::now(), batch.len());
             let took = self.batch(batch.drain(..))?;
             self.pace.done(began, size, queue.len(), took);
+            turns.take(self.pace.crowd().is_some());
             self.deliver();
             if stop {
                 self.say_goodbye();

@@ -23,6 +23,7 @@ mod session;
 mod settings;
 mod tls;
 mod transfer;
+mod turns;
 mod webhook;
 mod wire;
 

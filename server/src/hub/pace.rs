@@ -6,7 +6,7 @@
 //! somebody who is alone.
 //!
 //! When a crowd talks, its batches are some milliseconds apart: everybody gets what others said in fewer writes,
-//! which are the most of the work.
+//! which are the most of the work. What comes meanwhile is read at once, see [`crate::turns`].
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const MOST: Duration = Duration::from_millis(2);
 /// A batch of so many commands is of a crowd…
 const CROWD: usize = 128;
 /// …and the next one begins so much later, at the earliest.
-const APART: Duration = Duration::from_millis(10);
+const APART: Duration = Duration::from_millis(20);
 
 /// What became of the last batches.
 #[derive(Default)]
@@ -31,10 +31,15 @@ pub struct Pace {
 impl Pace {
     /// Until when to wait for how many commands.
     pub fn patience(&self, now: Instant) -> (Instant, usize) {
-        match self.crowd.map(|began| began + APART) {
-            Some(next) if next > now => (next, usize::MAX),
-            _ => (now + (self.commit / SHARE).min(MOST), self.expected),
+        match self.crowd {
+            Some(_) => (now, 0),
+            None => (now + (self.commit / SHARE).min(MOST), self.expected),
         }
+    }
+
+    /// When the next batch may begin, if a crowd talks.
+    pub fn crowd(&self) -> Option<Instant> {
+        self.crowd.map(|began| began + APART)
     }
 
     /// How long to wait before the next look, when there is so much time left.
@@ -83,11 +88,10 @@ mod tests {
         let mut pace = Pace::default();
         let began = Instant::now();
         pace.done(began, CROWD, 0, Duration::ZERO);
-        let later = began + APART / 2;
-        assert_eq!(pace.patience(later), (began + APART, usize::MAX));
-        // What took longer than that is not waited for.
-        assert_eq!(pace.patience(began + APART), (began + APART, CROWD));
+        assert_eq!(pace.crowd(), Some(began + APART));
+        // All of it has been read by then.
+        assert_eq!(pace.patience(began), (began, 0));
         pace.done(began, CROWD - 1, 0, Duration::ZERO);
-        assert_eq!(pace.patience(later).0, later);
+        assert_eq!(pace.crowd(), None);
     }
 }
