@@ -83,15 +83,18 @@ use self::{
 };
 use crate::{
     audit::Audit,
+    courier::Courier,
     disk::{Guard, LOOK},
     frame::now_ms,
     inbox::{Command, Question},
-    outbox::{Joined, Out, Outbox},
+    outbox::{Out, Outbox},
     redact::Redactor,
     settings::Settings,
     turns::Turns,
 };
 
+/// So many hear first what was said, before the others do.
+const SPEAKERS: usize = 64;
 /// How long a crowd's frames are read before a batch, at most.
 const READING: Duration = Duration::from_millis(10);
 /// The most commands of a batch…
@@ -141,13 +144,12 @@ struct Hub {
     webhook: Option<mpsc::Sender<String>>,
     /// What is to be said once the batch is durable.
     outs: Vec<(u64, Out)>,
-    joined: Joined,
+    /// The first of those who said something in this batch.
+    speakers: Vec<u64>,
+    courier: Courier,
     recents: Recents,
-    /// Connections that took all of their history so far: they get more of it with the next batch, so that
-    /// others have their turn.
-    drained: Vec<u64>,
     pace: Pace,
-    /// Connections that end with this batch: their last words may be among `outs`.
+    /// Connections that end with this batch: their last words may be among `outs`, or still with the courier.
     leaving: HashMap<u64, Outbox>,
     timers: Timers,
     takeovers: Takeovers,
@@ -168,6 +170,7 @@ pub fn start(
 ) -> anyhow::Result<oneshot::Receiver<anyhow::Result<()>>> {
     let mut hub = Hub::new(store, settings, redactor)?;
     hub.webhook = webhook;
+    hub.courier.start()?;
     let (done, ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("hub".into())
@@ -220,8 +223,8 @@ impl Hub {
             hooks: vec![],
             webhook: None,
             outs: vec![],
-            joined: Joined::default(),
-            drained: vec![],
+            speakers: vec![],
+            courier: Courier::default(),
             recents: Recents::default(),
             pace: Pace::default(),
             leaving: HashMap::new(),
@@ -249,6 +252,7 @@ impl Hub {
             .build()
             .context("the hub has no clock")?;
         let mut batch = Vec::with_capacity(BATCH);
+        let reports = self.courier.reports().clone();
         loop {
             if let Some(next) = self.pace.crowd() {
                 std::thread::sleep(next.saturating_duration_since(Instant::now()));
@@ -262,18 +266,28 @@ impl Hub {
                 true => Some((Instant::now() + LOOK).into()),
                 false => Self::trade_due(&self.market),
             };
-            let more = (!self.drained.is_empty()).then(tokio::time::Instant::now);
-            let due = [self.timers.next(), notices, trade, more];
-            let due = due.into_iter().flatten().min();
-            let next = match due {
-                Some(due) => waiting.block_on(async { timeout_at(due, queue.recv()).await }),
-                None => Ok(queue.blocking_recv()),
+            let due = [self.timers.next(), notices, trade]
+                .into_iter()
+                .flatten()
+                .min();
+            let came = async {
+                tokio::select! {
+                    biased;
+                    command = queue.recv() => Some(command),
+                    () = reports.written() => None,
+                }
             };
-            match next {
-                Ok(Some(command)) => batch.push(command),
-                Ok(None) => return Ok(()),
-                // Something is due, and nothing came.
-                Err(_) => {}
+            let came = waiting.block_on(async {
+                match due {
+                    Some(due) => timeout_at(due, came).await.ok().flatten(),
+                    None => came.await,
+                }
+            });
+            match came {
+                Some(Some(command)) => batch.push(command),
+                Some(None) => return Ok(()),
+                // Something is due or was reported, and nothing came.
+                None => {}
             }
             self.gather(&mut batch, &mut queue);
             let stop = batch.iter().any(|c| matches!(c, Command::Stop));
@@ -281,10 +295,9 @@ impl Hub {
             let took = self.batch(batch.drain(..))?;
             self.pace.done(began, size, queue.len(), took);
             turns.take(self.pace.crowd().is_some());
-            self.deliver();
+            self.deliver()?;
             if stop {
-                self.say_goodbye();
-                return Ok(());
+                return self.say_goodbye();
             }
         }
     }
@@ -322,9 +335,7 @@ impl Hub {
         self.look_at_disk();
         self.store.begin().context("no batch can be begun")?;
         self.trade_goes_on();
-        for id in std::mem::take(&mut self.drained) {
-            self.drained(id);
-        }
+        self.hear_courier();
         for command in commands {
             self.take(command);
         }
@@ -358,6 +369,9 @@ impl Hub {
             Command::Alive { id } => self.alive(id),
             Command::Silent { id } => self.audit("heartbeat_timeout", json!({"connection": id})),
             Command::Frame { id, text, share } => {
+                if self.speakers.len() < SPEAKERS {
+                    self.speakers.push(id);
+                }
                 self.frame(id, &text);
                 drop(share);
             }
@@ -403,7 +417,7 @@ impl Hub {
     /// Forgets everything that is not stored.
     fn start_over(&mut self) -> Result<(), StoreError> {
         self.outs.clear();
-        self.drained.clear();
+        self.speakers.clear();
         self.recents.clear();
         self.audit.forget();
         self.hooks.clear();

@@ -6,6 +6,7 @@
 mod audit;
 mod callback;
 mod connection;
+mod courier;
 mod disk;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
