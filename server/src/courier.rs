@@ -24,8 +24,10 @@ const TURN: usize = 8;
 
 /// What came of a batch.
 pub struct Parcel {
-    /// What is said, by connection, each in its order.
+    /// What is said, and to which connection.
     pub outs: Vec<(u64, Out)>,
+    /// Places in it, by connection, each in its order.
+    pub order: Vec<usize>,
     /// Who is told which of it, in the order in which they are.
     pub stops: Vec<Stop>,
     /// Connections that end: their last words are in here, or were in an earlier one.
@@ -37,7 +39,7 @@ pub struct Parcel {
 /// A connection that is told something.
 pub struct Stop {
     pub id: u64,
-    /// Which of the parcel's outs.
+    /// Which part of the parcel's order.
     pub outs: Range<usize>,
     pub mailbox: Arc<Mailbox>,
 }
@@ -167,9 +169,15 @@ fn work(parcels: &Receiver<Parcel>, reports: &Reports) {
 }
 
 impl Parcel {
-    pub fn new(outs: Vec<(u64, Out)>, stops: Vec<Stop>, leaving: HashMap<u64, Outbox>) -> Self {
+    pub fn new(
+        outs: Vec<(u64, Out)>,
+        order: Vec<usize>,
+        stops: Vec<Stop>,
+        leaving: HashMap<u64, Outbox>,
+    ) -> Self {
         Self {
             outs,
+            order,
             stops,
             leaving,
             told: None,
@@ -184,8 +192,8 @@ impl Parcel {
                 // The hub may wait for this core, and has little to do before it waits for the disk again.
                 std::thread::yield_now();
             }
-            let own = self.outs.get(stop.outs).into_iter().flatten();
-            let outs = own.map(|(_, out)| out);
+            let own = self.order.get(stop.outs).into_iter().flatten();
+            let outs = own.filter_map(|place| self.outs.get(*place).map(|(_, out)| out));
             match stop.mailbox.put(outs.clone(), joined) {
                 Ok(Put::Sent) if outs.clone().any(|out| matches!(out, Out::More)) => {
                     report.drained.push(stop.id);
@@ -225,10 +233,10 @@ mod tests {
                 mailbox: leaves.mailbox().clone(),
             };
             let outs = vec![(7, text(word)), (7, text("more"))];
-            let parcel = Parcel::new(outs, vec![stop], HashMap::new());
+            let parcel = Parcel::new(outs, vec![0, 1], vec![stop], HashMap::new());
             courier.deliver(parcel, word == "two").unwrap();
         }
-        let parcel = Parcel::new(vec![], vec![], HashMap::from([(7, leaves)]));
+        let parcel = Parcel::new(vec![], vec![], vec![], HashMap::from([(7, leaves)]));
         courier.deliver(parcel, false).unwrap();
         drop(courier);
         let mut taken = vec![];
@@ -250,7 +258,7 @@ mod tests {
                 mailbox: slow.mailbox().clone(),
             };
             let outs = vec![(7, text(&"x".repeat(size)))];
-            let parcel = Parcel::new(outs, vec![stop], HashMap::new());
+            let parcel = Parcel::new(outs, vec![0], vec![stop], HashMap::new());
             courier.deliver(parcel, false).unwrap();
             courier.reports().clone()
         };

@@ -86,7 +86,7 @@ use crate::{
     courier::Courier,
     disk::{Guard, LOOK},
     frame::now_ms,
-    inbox::{Command, Question},
+    inbox::{Command, Commands, Question},
     outbox::{Out, Outbox},
     redact::Redactor,
     settings::Settings,
@@ -165,7 +165,7 @@ pub fn start(
     settings: Settings,
     redactor: Redactor,
     webhook: Option<mpsc::Sender<String>>,
-    queue: mpsc::Receiver<Command>,
+    queue: Commands,
     turns: Arc<Turns>,
 ) -> anyhow::Result<oneshot::Receiver<anyhow::Result<()>>> {
     let mut hub = Hub::new(store, settings, redactor)?;
@@ -246,7 +246,7 @@ impl Hub {
     }
 
     /// Works until it is told to stop, or until storage can't even be read.
-    fn run(mut self, mut queue: mpsc::Receiver<Command>, turns: &Turns) -> anyhow::Result<()> {
+    fn run(mut self, mut queue: Commands, turns: &Turns) -> anyhow::Result<()> {
         let waiting = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -258,7 +258,7 @@ impl Hub {
                 std::thread::sleep(next.saturating_duration_since(Instant::now()));
                 turns.read(READING);
                 // A crowd that has gone is not waited for.
-                turns.take(!queue.is_empty());
+                turns.take(queue.len() > 0);
             }
             let notices = self.notices.due(self.settings.limits.notice);
             let trade = match self.disk.is_full() {
@@ -292,7 +292,9 @@ impl Hub {
             self.gather(&mut batch, &mut queue);
             let stop = batch.iter().any(|c| matches!(c, Command::Stop));
             let (began, size) = (Instant::now(), batch.len());
+            let room = batch.iter().map(Command::room).sum();
             let took = self.batch(batch.drain(..))?;
+            queue.done(room);
             self.pace.done(began, size, queue.len(), took);
             turns.take(self.pace.crowd().is_some());
             self.deliver()?;
@@ -303,14 +305,14 @@ impl Hub {
     }
 
     /// Takes what is there, and waits a little for what is about to come.
-    fn gather(&self, batch: &mut Vec<Command>, queue: &mut mpsc::Receiver<Command>) {
+    fn gather(&self, batch: &mut Vec<Command>, queue: &mut Commands) {
         let (until, expected) = self.pace.patience(Instant::now());
         let most = BATCH_BYTES.min(self.settings.limits.queue_bytes / 2);
         let mut bytes = 0;
         loop {
             while batch.len() < BATCH
                 && bytes < most
-                && let Ok(command) = queue.try_recv()
+                && let Some(command) = queue.try_recv()
             {
                 if let Command::Frame { text, .. } = &command {
                     bytes += text.len() + TOLD;
@@ -368,12 +370,11 @@ impl Hub {
             Command::More { id } => self.drained(id),
             Command::Alive { id } => self.alive(id),
             Command::Silent { id } => self.audit("heartbeat_timeout", json!({"connection": id})),
-            Command::Frame { id, text, share } => {
+            Command::Frame { id, text } => {
                 if self.speakers.len() < SPEAKERS {
                     self.speakers.push(id);
                 }
                 self.frame(id, &text);
-                drop(share);
             }
             Command::Ask { question, answer } => {
                 let said = match question {

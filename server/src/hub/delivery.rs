@@ -59,15 +59,20 @@ impl Hub {
 
     /// Hands over what is to be said.
     pub(super) fn deliver(&mut self) -> anyhow::Result<()> {
-        let (mut outs, leaving) = (mem::take(&mut self.outs), mem::take(&mut self.leaving));
+        let (outs, leaving) = (mem::take(&mut self.outs), mem::take(&mut self.leaving));
         let mut speakers = mem::take(&mut self.speakers);
         if outs.is_empty() && leaving.is_empty() {
             return Ok(());
         }
-        // Stable: what is for one session stays in its order.
-        outs.sort_by_key(|(id, _)| *id);
+        // By connection, and what is for one stays in its order.
+        let mut order: Vec<_> = outs
+            .iter()
+            .zip(0..)
+            .map(|((id, _), at)| (*id, at))
+            .collect();
+        order.sort_unstable();
         let (mut stops, mut end) = (vec![], 0);
-        for own in outs.chunk_by(|one, next| one.0 == next.0) {
+        for own in order.chunk_by(|one, next| one.0 == next.0) {
             let id = own[0].0;
             let outs = end..end + own.len();
             end = outs.end;
@@ -78,10 +83,11 @@ impl Hub {
                 stops.push(Stop { id, outs, mailbox });
             }
         }
+        let order = order.into_iter().map(|(_, at)| at).collect();
         // Whoever waits to hear itself goes on while the others are told.
         speakers.sort_unstable();
         stops.sort_by_key(|stop| speakers.binary_search(&stop.id).is_err());
-        let parcel = Parcel::new(outs, stops, leaving);
+        let parcel = Parcel::new(outs, order, stops, leaving);
         self.courier.deliver(parcel, self.pace.crowd().is_some())
     }
 

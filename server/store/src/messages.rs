@@ -139,7 +139,7 @@ impl Store {
         while text.len() < CHUNK
             && let Some(Line { offset, at, json }) = tail.pop(&channel, |_| true)
         {
-            text.push_str(&at.to_string());
+            text.push_str(itoa::Buffer::new().format(at));
             text.push(' ');
             let json = std::str::from_utf8(&json).map_err(|_| {
                 StoreError::Damaged(format!("message {offset} of {channel} is no text"))

@@ -4,10 +4,7 @@
 //! than what is said in one. A long journal is settled little by little, see [`crate::messages`]: the oldest
 //! messages first, and a row is taken away once all of its messages are settled or forgotten.
 
-use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
-    fmt::Write,
-};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use bytes::Bytes;
 
@@ -68,12 +65,11 @@ impl Tail {
         let json = std::str::from_utf8(&line.json).ok();
         let json = json.filter(|json| !json.contains('\n')).ok_or_else(place)?;
         let before = self.unwritten.len();
-        // Memory takes every write.
-        let _ = writeln!(
-            self.unwritten,
-            "{channel} {} {} {json}",
-            line.offset, line.at
-        );
+        let (mut offset, mut at) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let (offset, at) = (offset.format(line.offset), at.format(line.at));
+        for part in [channel, " ", offset, " ", at, " ", json, "\n"] {
+            self.unwritten.push_str(part);
+        }
         let bytes = self.unwritten.len() - before;
         self.count(self.next, bytes);
         self.keep(channel, line, self.next)
