@@ -298,6 +298,7 @@ impl Hub {
             self.pace.done(began, size, queue.len(), took);
             turns.take(self.pace.crowd().is_some());
             self.deliver()?;
+            self.pace.told(Instant::now());
             if stop {
                 return self.say_goodbye();
             }
