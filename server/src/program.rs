@@ -37,10 +37,11 @@ const TASKS: u32 = 256;
 
 fn serve(settings: Settings) -> anyhow::Result<()> {
     let turns = Arc::new(Turns::default());
-    let rest = turns.clone();
+    let (work, rest) = (turns.clone(), turns.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .event_interval(TASKS)
+        .on_thread_unpark(move || work.work())
         .on_thread_park(move || rest.rest())
         .build()
         .context("the threads that serve can't be started")?;

@@ -19,7 +19,11 @@ struct State {
     crowd: bool,
     /// Which turn it is.
     turn: u64,
-    /// Whether somebody has read all that was there in this turn.
+    /// Threads that have something to do.
+    busy: usize,
+    /// Whether somebody has read in this turn…
+    read: bool,
+    /// …and nobody had anything left to do then.
     done: bool,
 }
 
@@ -33,6 +37,8 @@ pub struct Turns {
 thread_local! {
     /// The turn in which this thread has read.
     static READ: Cell<u64> = const { Cell::new(0) };
+    /// Whether it is counted among the busy ones.
+    static BUSY: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Turns {
@@ -52,21 +58,35 @@ impl Turns {
     pub fn read(&self, most: Duration) {
         let mut state = self.lock();
         state.turn += 1;
-        state.done = false;
+        (state.read, state.done) = (false, false);
         self.changed.notify_all();
         let waits = |state: &mut State| state.crowd && !state.done;
         drop(self.changed.wait_timeout_while(state, most, waits));
     }
 
+    /// A thread that reads has something to do.
+    pub fn work(&self) {
+        if !BUSY.replace(true) {
+            self.lock().busy += 1;
+        }
+    }
+
     /// A thread that reads has nothing left to do: it goes on once in each turn.
     pub fn rest(&self) {
         let mut state = self.lock();
+        if BUSY.replace(false) {
+            state.busy -= 1;
+        }
         if !state.crowd {
             return;
         }
-        if READ.get() == state.turn {
+        let again = READ.get() == state.turn;
+        state.read |= again;
+        if state.read && state.busy == 0 {
             state.done = true;
             self.changed.notify_all();
+        }
+        if again {
             let waits = |state: &mut State| state.crowd && READ.get() == state.turn;
             let waited = self.changed.wait_timeout_while(state, MOST, waits);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -110,6 +130,35 @@ mod tests {
         turns.take(false);
         assert_eq!(goes.recv_timeout(LONG), Ok(3));
         assert_eq!(goes.recv_timeout(LONG), Ok(4));
+        reader.join().unwrap();
+    }
+
+    #[test]
+    fn all_who_are_busy_are_waited_for() {
+        let turns = Arc::new(Turns::default());
+        turns.take(true);
+        turns.work();
+        let reader = thread::spawn({
+            let turns = turns.clone();
+            move || {
+                while turns.lock().crowd {
+                    turns.rest();
+                    turns.work();
+                }
+            }
+        });
+        let hub = thread::spawn({
+            let turns = turns.clone();
+            move || turns.read(LONG)
+        });
+        while turns.lock().turn == 0 || !turns.lock().read {
+            thread::yield_now();
+        }
+        // The reader has read, and this thread has not.
+        assert!(!turns.lock().done);
+        turns.rest();
+        hub.join().unwrap();
+        turns.take(false);
         reader.join().unwrap();
     }
 
