@@ -99,8 +99,9 @@ const SPEAKERS: usize = 64;
 const READING: Duration = Duration::from_millis(10);
 /// The most commands of a batch…
 const BATCH: usize = 4096;
-/// …and bytes of what may come of its frames, but for the last one. Half of what may wait for one client is the
-/// bound as well: somebody may have to be told all of it at once, and is no slow consumer for that.
+/// …and bytes of what may come of its frames, but for the last one. A third of what may wait for one client is the
+/// bound as well: somebody may have to be told all of it at once, with what the courier has, and is no slow consumer
+/// for that.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// The most that a message is longer when it is told than when it was said.
 const TOLD: usize = 512;
@@ -308,7 +309,7 @@ impl Hub {
     /// Takes what is there, and waits a little for what is about to come.
     fn gather(&self, batch: &mut Vec<Command>, queue: &mut Commands) {
         let (until, expected) = self.pace.patience(Instant::now());
-        let most = BATCH_BYTES.min(self.settings.limits.queue_bytes / 2);
+        let most = BATCH_BYTES.min(self.settings.limits.queue_bytes / 3);
         let mut bytes = 0;
         loop {
             while batch.len() < BATCH

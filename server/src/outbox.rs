@@ -265,6 +265,11 @@ impl Queue {
         .await
     }
 
+    /// Whether something did not fit.
+    pub fn is_behind(&self) -> bool {
+        self.mailbox.lock().behind
+    }
+
     /// Throws away what waits, but for the rest of what was begun, and lets nothing past any more.
     pub fn clear(&mut self) {
         let mut state = self.mailbox.lock();

@@ -103,7 +103,8 @@ impl Hub {
         let (to, _) = self.present(target)?;
         if self.settings.files == Mode::Gated {
             self.consents(id, to)?;
-            let queue = self.settings.limits.queue_bytes / 2;
+            // A batch is as large at most: the courier may have one, and this is in another.
+            let queue = self.settings.limits.queue_bytes / 3;
             let waiting = self.peers.get(&to).map_or(0, |peer| peer.outbox.waiting());
             if waiting + content.len() > queue {
                 let text = format!("@{target} has not read yet what waits for it; try again");
