@@ -51,11 +51,13 @@ pub struct Report {
     pub slow: Vec<u64>,
     /// Connections that took all of their history so far.
     pub drained: Vec<u64>,
+    /// How many that were leaving had fallen behind, and were cut off.
+    pub cut: u64,
 }
 
 impl Report {
     fn is_empty(&self) -> bool {
-        self.slow.is_empty() && self.drained.is_empty()
+        self.slow.is_empty() && self.drained.is_empty() && self.cut == 0
     }
 }
 
@@ -96,6 +98,7 @@ impl Reports {
         let mut report = self.lock();
         report.slow.extend(new.slow);
         report.drained.extend(new.drained);
+        report.cut += new.cut;
         self.written.notify_one();
     }
 }
@@ -126,6 +129,16 @@ impl Courier {
     /// What it comes upon.
     pub fn reports(&self) -> &Arc<Reports> {
         &self.reports
+    }
+
+    /// Waits until all that was handed over is delivered.
+    pub fn finish(&mut self) -> anyhow::Result<()> {
+        let Some((parcels, _)) = &self.thread else {
+            return Ok(());
+        };
+        // It is taken when the one before is delivered.
+        let nothing = Parcel::new(vec![], vec![], vec![], HashMap::new());
+        parcels.send(nothing).context("the courier has ended")
     }
 
     /// Hands a parcel over once the one before is delivered; without a thread it is delivered at once.
@@ -203,8 +216,14 @@ impl Parcel {
             }
         }
         joined.forget();
-        // Nothing comes after their last words.
-        drop(self.leaving);
+        // Nothing comes after their last words, for which there may have been no room.
+        for (id, outbox) in self.leaving {
+            if outbox.is_behind() {
+                tracing::info!(id, "a slow consumer is cut off");
+                report.cut += 1;
+                outbox.cut(4008, "slow consumer");
+            }
+        }
         drop(self.told);
         report
     }

@@ -17,7 +17,7 @@ const WRITES: u64 = 4;
 /// …with some bytes around it.
 const AROUND: u64 = 512;
 /// What a batch takes however little is in it: the log holds whole pages.
-const PAGES: u64 = 16 * 1024;
+const PAGES: u64 = 64 * 1024;
 /// What must fit where a write has failed before.
 const PROBE: usize = 64 * 1024;
 

@@ -68,7 +68,7 @@ use tokio::{
 use self::{
     allowance::{Clocks, Past},
     callbacks::Callbacks,
-    direct::Pairs,
+    direct::{Coming, Pairs},
     floor::Floor,
     guesses::Guesses,
     notices::Notices,
@@ -108,6 +108,8 @@ const TOLD: usize = 512;
 
 /// All state.
 struct Hub {
+    /// First: it is waited for before the connections are dropped.
+    courier: Courier,
     store: Store,
     settings: Settings,
     redactor: Redactor,
@@ -134,6 +136,7 @@ struct Hub {
     past: Past,
     pairs: Pairs,
     guesses: Guesses,
+    coming: Coming,
     callbacks: Callbacks,
     floor: Floor,
     checks: Checks,
@@ -147,7 +150,6 @@ struct Hub {
     outs: Vec<(u64, Out)>,
     /// The first of those who said something in this batch.
     speakers: Vec<u64>,
-    courier: Courier,
     recents: Recents,
     pace: Pace,
     /// Connections that end with this batch: their last words may be among `outs`, or still with the courier.
@@ -176,14 +178,23 @@ pub fn start(
     std::thread::Builder::new()
         .name("hub".into())
         .spawn(move || {
+            let _end = End(&turns);
             let ended = hub.run(queue, &turns);
-            turns.take(false);
             if done.send(ended).is_err() {
                 tracing::debug!("nobody waits for the hub's end");
             }
         })
         .context("the hub thread can't be started")?;
     Ok(ended)
+}
+
+/// Without the hub nobody waits for its turn, whatever has become of it.
+struct End<'t>(&'t Turns);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.take(false);
+    }
 }
 
 impl Hub {
@@ -216,6 +227,7 @@ impl Hub {
             past: Past::default(),
             pairs: Pairs::default(),
             guesses: Guesses::default(),
+            coming: Coming::default(),
             callbacks: Callbacks::default(),
             floor: Floor::default(),
             checks: Checks::default(),
@@ -340,6 +352,7 @@ impl Hub {
         self.store.begin().context("no batch can be begun")?;
         self.trade_goes_on();
         self.hear_courier();
+        self.coming.turn();
         for command in commands {
             self.take(command);
         }
@@ -359,6 +372,8 @@ impl Hub {
                 tracing::error!(%error, cause, "storage failed; everybody is disconnected");
                 self.counts.failed_batches += 1;
                 self.write_failed(&error);
+                // What was said before is true, and still to be told.
+                self.courier.finish()?;
                 self.start_over().context("storage can't be read")?;
             }
         }

@@ -148,9 +148,10 @@ impl Inbox {
             Ok(share) => share,
             Err(_) => self.room.acquire_many(units).await.map_err(|_| HubGone)?,
         };
-        // Given back by the hub, for many at a time.
+        self.send(Command::Frame { id, text }).await?;
+        // The hub gives it back, for many at a time; who gives up waiting has it still.
         share.forget();
-        self.send(Command::Frame { id, text }).await
+        Ok(())
     }
 }
 
@@ -203,6 +204,14 @@ mod tests {
         commands.done(first.room());
         frame(1).now_or_never().unwrap().unwrap();
         assert!(frame(1).now_or_never().is_none());
+        // Who gives up while there is no place gives back its room.
+        let one = inbox.room.available_permits();
+        for _ in 0..COMMANDS {
+            let _ = inbox.send(Command::Gone { id: 1 }).now_or_never();
+        }
+        commands.done(1);
+        assert!(frame(1).now_or_never().is_none());
+        assert_eq!(inbox.room.available_permits(), one + 1);
         drop(commands);
         frame(1).await.unwrap_err();
         inbox.send(Command::Stop).await.unwrap_err();

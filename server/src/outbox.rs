@@ -203,6 +203,11 @@ impl Outbox {
         self.mailbox.lock().waiting
     }
 
+    /// Whether something did not fit.
+    pub fn is_behind(&self) -> bool {
+        self.mailbox.lock().behind
+    }
+
     /// Ends the session with this code and reason, without what waits.
     pub fn cut(mut self, code: u16, reason: &'static str) {
         let cut = self.cut.take();
@@ -263,11 +268,6 @@ impl Queue {
             Poll::Ready(true)
         })
         .await
-    }
-
-    /// Whether something did not fit.
-    pub fn is_behind(&self) -> bool {
-        self.mailbox.lock().behind
     }
 
     /// Throws away what waits, but for the rest of what was begun, and lets nothing past any more.

@@ -236,11 +236,7 @@ async fn write<W: AsyncWrite + Unpin>(
             }
         };
         if !there {
-            // Its last words may not have fitted.
-            return match queue.is_behind() {
-                true => End::Close(4008, "slow consumer"),
-                false => End::Close(1001, "server is stopping"),
-            };
+            return End::Close(1001, "server is stopping");
         }
         let (then, probe) = writer.load(&mut taken);
         if probe {

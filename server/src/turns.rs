@@ -28,10 +28,21 @@ struct State {
 }
 
 /// Whose turn it is.
-#[derive(Default)]
 pub struct Turns {
     state: Mutex<State>,
     changed: Condvar,
+    /// A reader waits no longer for its turn.
+    most: Duration,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            most: MOST,
+        }
+    }
 }
 
 thread_local! {
@@ -88,7 +99,7 @@ impl Turns {
         }
         if again {
             let waits = |state: &mut State| state.crowd && READ.get() == state.turn;
-            let waited = self.changed.wait_timeout_while(state, MOST, waits);
+            let waited = self.changed.wait_timeout_while(state, self.most, waits);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         READ.set(state.turn);
@@ -108,7 +119,10 @@ mod tests {
 
     #[test]
     fn who_reads_goes_on_once_in_each_turn() {
-        let turns = Arc::new(Turns::default());
+        let turns = Arc::new(Turns {
+            most: LONG,
+            ..Turns::default()
+        });
         turns.rest();
         let (went, goes) = mpsc::channel();
         turns.take(true);

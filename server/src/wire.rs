@@ -8,7 +8,7 @@ use serde::Serialize;
 /// The longest head of a frame from a server.
 const HEAD: usize = 10;
 /// The memory that frames share, in bytes: few of them, as a slow client may keep all of it for a single one.
-const BLOCK: usize = 4096;
+const BLOCK: usize = 1024;
 /// Room for the text of most frames, in bytes.
 const USUAL: usize = 512;
 /// Final frame of a text message.

@@ -93,7 +93,8 @@ impl Hub {
 
     /// Takes in what the courier came upon: who falls too far behind is cut off.
     pub(super) fn hear_courier(&mut self) {
-        let Report { slow, drained } = self.courier.reports().take();
+        let Report { slow, drained, cut } = self.courier.reports().take();
+        self.counts.slow += cut;
         for id in slow {
             self.remove(id);
             if let Some(outbox) = self.leaving.remove(&id) {

@@ -59,7 +59,9 @@ impl Pace {
 
     /// What came of the batch was told as well, or is being told.
     pub fn told(&mut self, now: Instant) {
-        self.crowd = self.crowd.map(|began| began + (REST * (now - began)).min(APART));
+        self.crowd = self
+            .crowd
+            .map(|began| began + (REST * (now - began)).min(APART));
     }
 }
 

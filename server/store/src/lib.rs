@@ -35,7 +35,7 @@ use self::{checkpoint::Checkpoints, schema::SCHEMA, tail::Tail};
 const PAGE: u32 = 16 * 1024;
 /// Bytes of the write-ahead log before they are brought into the database, which takes a while: the journal uses
 /// the same pages again and again, and they are brought in once.
-const WAL: u32 = 32 * 1024 * 1024;
+const WAL: u32 = 16 * 1024 * 1024;
 /// Statements that stay parsed: more than there are.
 const STATEMENTS: usize = 128;
 /// How long a write waits for another program that has the file, such as one that copies it.

@@ -72,7 +72,9 @@ impl Tail {
         }
         let bytes = self.unwritten.len() - before;
         self.count(self.next, bytes);
-        self.keep(channel, line, self.next)
+        // Without the frames beside it, with which it shares its memory.
+        let json = Bytes::copy_from_slice(&line.json);
+        self.keep(channel, Line { json, ..line }, self.next)
     }
 
     /// Adds a row of the journal, without what was settled or forgotten: `known` gives an offset up to which all
