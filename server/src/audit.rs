@@ -4,7 +4,6 @@
 //! stops it and nothing else.
 
 use std::{
-    fmt::Write as _,
     fs::{File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -23,7 +22,7 @@ pub struct Audit {
     file: Option<(PathBuf, File)>,
     size: u64,
     /// Lines of the batch that is under way.
-    lines: String,
+    lines: Vec<u8>,
     /// The time of the last line, also as text: many are of the same.
     time: (i64, String),
     /// Whether the last write failed, which is told once.
@@ -52,21 +51,33 @@ impl Audit {
         if self.file.is_none() {
             return;
         }
-        let Ok(fields) = serde_json::to_string(fields) else {
-            tracing::error!(event, "an event could not be written as JSON");
-            return;
-        };
         if self.time.0 != at {
             self.time = (at, iso(at).unwrap_or_default());
         }
-        let time = &self.time.1;
-        let fields = fields.strip_prefix('{').unwrap_or("}");
-        let comma = if fields == "}" { "" } else { "," };
-        // Memory takes every write.
-        let _ = writeln!(
-            self.lines,
-            r#"{{"ts":"{time}","level":"info","event":"{event}"{comma}{fields}"#
-        );
+        let before = self.lines.len();
+        for part in [
+            r#"{"ts":""#,
+            &self.time.1,
+            r#"","level":"info","event":""#,
+            event,
+            r#"""#,
+        ] {
+            self.lines.extend_from_slice(part.as_bytes());
+        }
+        let start = self.lines.len();
+        let written = serde_json::to_writer(&mut self.lines, fields);
+        let empty = self.lines.ends_with(b"{}") && self.lines.len() == start + 2;
+        match self.lines.get_mut(start) {
+            // The fields go on where the line is.
+            Some(open @ b'{') if written.is_ok() && !empty => *open = b',',
+            Some(b'{') if empty => drop(self.lines.remove(start)),
+            _ => {
+                tracing::error!(event, "an event could not be written as JSON");
+                self.lines.truncate(before);
+                return;
+            }
+        }
+        self.lines.push(b'\n');
     }
 
     /// The batch happened.
@@ -100,7 +111,7 @@ impl Audit {
             *file = OpenOptions::new().create(true).append(true).open(&*path)?;
             self.size = 0;
         }
-        file.write_all(self.lines.as_bytes())?;
+        file.write_all(&self.lines)?;
         self.size += u64::try_from(self.lines.len()).unwrap_or_default();
         Ok(())
     }

@@ -12,10 +12,12 @@ use std::{
 
 /// Between two looks at the disk, at most.
 pub const LOOK: Duration = Duration::from_secs(1);
-/// A write takes its bytes twice, in the log and in its place, and some around them.
+/// A message is written to the journal and to a chunk later, each time to the log and in its place…
+const WRITES: u64 = 4;
+/// …with some bytes around it.
 const AROUND: u64 = 512;
 /// What a batch takes however little is in it: the log holds whole pages.
-const PAGES: u64 = 16 * 1024;
+const PAGES: u64 = 64 * 1024;
 /// What must fit where a write has failed before.
 const PROBE: usize = 64 * 1024;
 
@@ -100,7 +102,7 @@ impl Guard {
     /// So many bytes are about to be written.
     pub fn spend(&mut self, bytes: usize) -> Change {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let taken = bytes.saturating_add(AROUND).saturating_mul(2);
+        let taken = bytes.saturating_add(AROUND).saturating_mul(WRITES);
         self.spent = self.spent.saturating_add(taken);
         self.turn(self.full || self.reserve > 0 && self.spent > self.margin())
     }
@@ -158,10 +160,10 @@ mod tests {
         assert!(guard.begin(now));
         assert_eq!(guard.look(now, Some(20 * MIB), || false), Change::None);
         assert!(!guard.begin(now) && guard.begin(now + LOOK));
-        // Twice a megabyte of four: to be looked at, and not full yet.
-        assert_eq!(guard.spend(MIB as usize), Change::None);
+        // Four times half a megabyte of four: to be looked at, and not full yet.
+        assert_eq!(guard.spend(MIB as usize / 2), Change::None);
         assert!(guard.begin(now) && !guard.is_full());
-        assert_eq!(guard.spend(2 * MIB as usize), Change::Full);
+        assert_eq!(guard.spend(MIB as usize), Change::Full);
         assert_eq!(guard.spend(1), Change::None);
         assert_eq!(guard.look(now, Some(15 * MIB), || true), Change::None);
         assert_eq!(guard.look(now, Some(16 * MIB), || false), Change::Room);

@@ -50,6 +50,7 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     net::IpAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -67,7 +68,7 @@ use tokio::{
 use self::{
     allowance::{Clocks, Past},
     callbacks::Callbacks,
-    direct::Pairs,
+    direct::{Coming, Pairs},
     floor::Floor,
     guesses::Guesses,
     notices::Notices,
@@ -82,24 +83,33 @@ use self::{
 };
 use crate::{
     audit::Audit,
+    courier::Courier,
     disk::{Guard, LOOK},
     frame::now_ms,
-    inbox::{Command, Question},
-    outbox::{Joined, Out, Outbox},
+    inbox::{Command, Commands, Question},
+    outbox::{Out, Outbox},
     redact::Redactor,
     settings::Settings,
+    turns::Turns,
 };
 
+/// So many hear first what was said, before the others do.
+const SPEAKERS: usize = 64;
+/// How long a crowd's frames are read before a batch, at most.
+const READING: Duration = Duration::from_millis(10);
 /// The most commands of a batch…
 const BATCH: usize = 4096;
-/// …and bytes of what may come of its frames, but for the last one. Half of what may wait for one client is the
-/// bound as well: somebody may have to be told all of it at once, and is no slow consumer for that.
+/// …and bytes of what may come of its frames, but for the last one. A third of what may wait for one client is the
+/// bound as well: somebody may have to be told all of it at once, with what the courier has, and is no slow consumer
+/// for that.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// The most that a message is longer when it is told than when it was said.
 const TOLD: usize = 512;
 
 /// All state.
 struct Hub {
+    /// First: it is waited for before the connections are dropped.
+    courier: Courier,
     store: Store,
     settings: Settings,
     redactor: Redactor,
@@ -126,6 +136,7 @@ struct Hub {
     past: Past,
     pairs: Pairs,
     guesses: Guesses,
+    coming: Coming,
     callbacks: Callbacks,
     floor: Floor,
     checks: Checks,
@@ -137,13 +148,11 @@ struct Hub {
     webhook: Option<mpsc::Sender<String>>,
     /// What is to be said once the batch is durable.
     outs: Vec<(u64, Out)>,
-    joined: Joined,
+    /// The first of those who said something in this batch.
+    speakers: Vec<u64>,
     recents: Recents,
-    /// Connections that took all of their history so far: they get more of it with the next batch, so that
-    /// others have their turn.
-    drained: Vec<u64>,
     pace: Pace,
-    /// Connections that end with this batch: their last words may be among `outs`.
+    /// Connections that end with this batch: their last words may be among `outs`, or still with the courier.
     leaving: HashMap<u64, Outbox>,
     timers: Timers,
     takeovers: Takeovers,
@@ -159,20 +168,33 @@ pub fn start(
     settings: Settings,
     redactor: Redactor,
     webhook: Option<mpsc::Sender<String>>,
-    queue: mpsc::Receiver<Command>,
+    queue: Commands,
+    turns: Arc<Turns>,
 ) -> anyhow::Result<oneshot::Receiver<anyhow::Result<()>>> {
     let mut hub = Hub::new(store, settings, redactor)?;
     hub.webhook = webhook;
+    hub.courier.start()?;
     let (done, ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("hub".into())
         .spawn(move || {
-            if done.send(hub.run(queue)).is_err() {
+            let _end = End(&turns);
+            let ended = hub.run(queue, &turns);
+            if done.send(ended).is_err() {
                 tracing::debug!("nobody waits for the hub's end");
             }
         })
         .context("the hub thread can't be started")?;
     Ok(ended)
+}
+
+/// Without the hub nobody waits for its turn, whatever has become of it.
+struct End<'t>(&'t Turns);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.take(false);
+    }
 }
 
 impl Hub {
@@ -205,6 +227,7 @@ impl Hub {
             past: Past::default(),
             pairs: Pairs::default(),
             guesses: Guesses::default(),
+            coming: Coming::default(),
             callbacks: Callbacks::default(),
             floor: Floor::default(),
             checks: Checks::default(),
@@ -213,8 +236,8 @@ impl Hub {
             hooks: vec![],
             webhook: None,
             outs: vec![],
-            joined: Joined::default(),
-            drained: vec![],
+            speakers: vec![],
+            courier: Courier::default(),
             recents: Recents::default(),
             pace: Pace::default(),
             leaving: HashMap::new(),
@@ -236,54 +259,74 @@ impl Hub {
     }
 
     /// Works until it is told to stop, or until storage can't even be read.
-    fn run(mut self, mut queue: mpsc::Receiver<Command>) -> anyhow::Result<()> {
+    fn run(mut self, mut queue: Commands, turns: &Turns) -> anyhow::Result<()> {
         let waiting = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .context("the hub has no clock")?;
         let mut batch = Vec::with_capacity(BATCH);
+        let reports = self.courier.reports().clone();
         loop {
+            if let Some(next) = self.pace.crowd() {
+                std::thread::sleep(next.saturating_duration_since(Instant::now()));
+                turns.read(READING);
+                // A crowd that has gone is not waited for.
+                turns.take(queue.len() > 0);
+            }
             let notices = self.notices.due(self.settings.limits.notice);
             let trade = match self.disk.is_full() {
                 // What is due there waits for room.
                 true => Some((Instant::now() + LOOK).into()),
                 false => Self::trade_due(&self.market),
             };
-            let more = (!self.drained.is_empty()).then(tokio::time::Instant::now);
-            let due = [self.timers.next(), notices, trade, more];
-            let due = due.into_iter().flatten().min();
-            let next = match due {
-                Some(due) => waiting.block_on(async { timeout_at(due, queue.recv()).await }),
-                None => Ok(queue.blocking_recv()),
+            let due = [self.timers.next(), notices, trade]
+                .into_iter()
+                .flatten()
+                .min();
+            let came = async {
+                tokio::select! {
+                    biased;
+                    command = queue.recv() => Some(command),
+                    () = reports.written() => None,
+                }
             };
-            match next {
-                Ok(Some(command)) => batch.push(command),
-                Ok(None) => return Ok(()),
-                // Something is due, and nothing came.
-                Err(_) => {}
+            let came = waiting.block_on(async {
+                match due {
+                    Some(due) => timeout_at(due, came).await.ok().flatten(),
+                    None => came.await,
+                }
+            });
+            match came {
+                Some(Some(command)) => batch.push(command),
+                Some(None) => return Ok(()),
+                // Something is due or was reported, and nothing came.
+                None => {}
             }
             self.gather(&mut batch, &mut queue);
             let stop = batch.iter().any(|c| matches!(c, Command::Stop));
             let (began, size) = (Instant::now(), batch.len());
+            let room = batch.iter().map(Command::room).sum();
             let took = self.batch(batch.drain(..))?;
+            queue.done(room);
             self.pace.done(began, size, queue.len(), took);
-            self.deliver();
+            turns.take(self.pace.crowd().is_some());
+            self.deliver()?;
+            self.pace.told(Instant::now());
             if stop {
-                self.say_goodbye();
-                return Ok(());
+                return self.say_goodbye();
             }
         }
     }
 
     /// Takes what is there, and waits a little for what is about to come.
-    fn gather(&self, batch: &mut Vec<Command>, queue: &mut mpsc::Receiver<Command>) {
+    fn gather(&self, batch: &mut Vec<Command>, queue: &mut Commands) {
         let (until, expected) = self.pace.patience(Instant::now());
-        let most = BATCH_BYTES.min(self.settings.limits.queue_bytes / 2);
+        let most = BATCH_BYTES.min(self.settings.limits.queue_bytes / 3);
         let mut bytes = 0;
         loop {
             while batch.len() < BATCH
                 && bytes < most
-                && let Ok(command) = queue.try_recv()
+                && let Some(command) = queue.try_recv()
             {
                 if let Command::Frame { text, .. } = &command {
                     bytes += text.len() + TOLD;
@@ -308,9 +351,8 @@ impl Hub {
         self.look_at_disk();
         self.store.begin().context("no batch can be begun")?;
         self.trade_goes_on();
-        for id in std::mem::take(&mut self.drained) {
-            self.drained(id);
-        }
+        self.hear_courier();
+        self.coming.turn();
         for command in commands {
             self.take(command);
         }
@@ -330,6 +372,8 @@ impl Hub {
                 tracing::error!(%error, cause, "storage failed; everybody is disconnected");
                 self.counts.failed_batches += 1;
                 self.write_failed(&error);
+                // What was said before is true, and still to be told.
+                self.courier.finish()?;
                 self.start_over().context("storage can't be read")?;
             }
         }
@@ -343,9 +387,11 @@ impl Hub {
             Command::More { id } => self.drained(id),
             Command::Alive { id } => self.alive(id),
             Command::Silent { id } => self.audit("heartbeat_timeout", json!({"connection": id})),
-            Command::Frame { id, text, share } => {
+            Command::Frame { id, text } => {
+                if self.speakers.len() < SPEAKERS {
+                    self.speakers.push(id);
+                }
                 self.frame(id, &text);
-                drop(share);
             }
             Command::Ask { question, answer } => {
                 let said = match question {
@@ -389,7 +435,7 @@ impl Hub {
     /// Forgets everything that is not stored.
     fn start_over(&mut self) -> Result<(), StoreError> {
         self.outs.clear();
-        self.drained.clear();
+        self.speakers.clear();
         self.recents.clear();
         self.audit.forget();
         self.hooks.clear();

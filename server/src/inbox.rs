@@ -3,7 +3,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, mpsc::error::TrySendError, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::outbox::Outbox;
@@ -57,8 +57,6 @@ pub enum Command {
         id: u64,
         /// The frame.
         text: Utf8Bytes,
-        /// Its share of the bytes that may wait.
-        share: OwnedSemaphorePermit,
     },
     /// What was sent of history is with the operating system: there is room for more.
     More {
@@ -102,25 +100,87 @@ pub struct Inbox {
     room: Arc<Semaphore>,
 }
 
+/// The hub's end.
+pub struct Commands {
+    queue: mpsc::Receiver<Command>,
+    room: Arc<Semaphore>,
+}
+
 /// Makes an inbox of at most `bytes` bytes of frames.
-pub fn inbox(bytes: usize) -> (Inbox, mpsc::Receiver<Command>) {
-    let (queue, commands) = mpsc::channel(COMMANDS);
+pub fn inbox(bytes: usize) -> (Inbox, Commands) {
+    let (sender, queue) = mpsc::channel(COMMANDS);
     let room = Arc::new(Semaphore::new(bytes / UNIT));
-    (Inbox { queue, room }, commands)
+    let inbox = Inbox {
+        queue: sender,
+        room: room.clone(),
+    };
+    (inbox, Commands { queue, room })
+}
+
+impl Command {
+    /// What it takes of the room.
+    pub fn room(&self) -> usize {
+        match self {
+            Self::Frame { text, .. } => units(text),
+            _ => 0,
+        }
+    }
+}
+
+fn units(text: &Utf8Bytes) -> usize {
+    text.len() / UNIT + 1
 }
 
 impl Inbox {
     /// Waits for room and puts a command in.
     pub async fn send(&self, command: Command) -> Result<(), HubGone> {
-        self.queue.send(command).await.map_err(|_| HubGone)
+        match self.queue.try_send(command) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(command)) => self.queue.send(command).await.map_err(|_| HubGone),
+            Err(TrySendError::Closed(_)) => Err(HubGone),
+        }
     }
 
     /// Waits for room and puts a frame in.
     pub async fn frame(&self, id: u64, text: Utf8Bytes) -> Result<(), HubGone> {
-        let units = u32::try_from(text.len() / UNIT + 1).map_err(|_| HubGone)?;
-        let share = self.room.clone().acquire_many_owned(units).await;
-        let share = share.map_err(|_| HubGone)?;
-        self.send(Command::Frame { id, text, share }).await
+        let units = u32::try_from(units(&text)).map_err(|_| HubGone)?;
+        let share = match self.room.try_acquire_many(units) {
+            Ok(share) => share,
+            Err(_) => self.room.acquire_many(units).await.map_err(|_| HubGone)?,
+        };
+        self.send(Command::Frame { id, text }).await?;
+        // The hub gives it back, for many at a time; who gives up waiting has it still.
+        share.forget();
+        Ok(())
+    }
+}
+
+impl Commands {
+    /// Waits for a command; none when nobody is left who could send one.
+    pub async fn recv(&mut self) -> Option<Command> {
+        self.queue.recv().await
+    }
+
+    /// A command, if there is one.
+    pub fn try_recv(&mut self) -> Option<Command> {
+        self.queue.try_recv().ok()
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Frames that took so much of the room are done with.
+    pub fn done(&self, room: usize) {
+        self.room.add_permits(room);
+    }
+}
+
+/// Nobody waits for room that never comes.
+impl Drop for Commands {
+    fn drop(&mut self) {
+        self.room.close();
     }
 }
 
@@ -139,10 +199,21 @@ mod tests {
             frame(length).now_or_never().unwrap().unwrap();
         }
         assert!(frame(1).now_or_never().is_none(), "it did not wait");
-        drop(commands.recv().await);
+        let first = commands.recv().await.unwrap();
+        assert!(frame(1).now_or_never().is_none());
+        commands.done(first.room());
         frame(1).now_or_never().unwrap().unwrap();
         assert!(frame(1).now_or_never().is_none());
+        // Who gives up while there is no place gives back its room.
+        let one = inbox.room.available_permits();
+        for _ in 0..COMMANDS {
+            let _ = inbox.send(Command::Gone { id: 1 }).now_or_never();
+        }
+        commands.done(1);
+        assert!(frame(1).now_or_never().is_none());
+        assert_eq!(inbox.room.available_permits(), one + 1);
         drop(commands);
-        assert!(frame(1).await.is_err() || inbox.send(Command::Stop).await.is_err());
+        frame(1).await.unwrap_err();
+        inbox.send(Command::Stop).await.unwrap_err();
     }
 }

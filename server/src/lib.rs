@@ -6,6 +6,7 @@
 mod audit;
 mod callback;
 mod connection;
+mod courier;
 mod disk;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -23,6 +24,7 @@ mod session;
 mod settings;
 mod tls;
 mod transfer;
+mod turns;
 mod webhook;
 mod wire;
 

@@ -21,6 +21,7 @@ use crate::{
     settings::Settings,
     tls::{self, Certificate},
     transfer,
+    turns::Turns,
     webhook::{self, Poster},
 };
 
@@ -30,7 +31,7 @@ const BACKLOG: u32 = 4096;
 const EXHAUSTED: Duration = Duration::from_millis(50);
 
 /// Listens until SIGTERM or SIGINT, then closes what is open, within a deadline.
-pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
+pub async fn run(mut settings: Settings, turns: Arc<Turns>) -> anyhow::Result<()> {
     let tls = Certificate::new(&settings)?;
     read_files(&mut settings)?;
     let poster = Poster::new(&settings)?;
@@ -54,7 +55,7 @@ pub async fn run(mut settings: Settings) -> anyhow::Result<()> {
     let trusted = settings.trusted_proxies.clone();
     let (events, waiting) = webhook::queue();
     let events = poster.is_some().then_some(events);
-    let mut hub = hub::start(store, settings, redactor, events, commands)?;
+    let mut hub = hub::start(store, settings, redactor, events, commands, turns)?;
     let posting = poster.map(|poster| tokio::spawn(poster.follow(waiting)));
     let mut out = std::io::stdout();
     writeln!(out, "listening on {scheme}://{}", listener.local_addr()?)?;

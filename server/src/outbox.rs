@@ -49,6 +49,8 @@ struct State {
     waker: Option<Waker>,
     /// Whether both ends are there.
     open: bool,
+    /// Whether something did not fit: nothing must come after it.
+    behind: bool,
     /// Whether the session is writing what it took out.
     writing: bool,
     /// The socket, when what goes out needs nothing done to it.
@@ -93,7 +95,8 @@ impl State {
     }
 }
 
-struct Mailbox {
+/// What both ends share.
+pub struct Mailbox {
     state: Mutex<State>,
     bound: usize,
 }
@@ -103,13 +106,15 @@ impl Mailbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put<'a>(
+    /// Sends these, or puts them in. A session that has ended takes nothing more, and neither does one that has
+    /// fallen behind, which is said once. Once they are sent, nobody reports [`Out::More`] any more.
+    pub fn put<'a>(
         &self,
         outs: impl Iterator<Item = &'a Out> + Clone,
         joined: &mut Joined,
     ) -> Result<Put, Full> {
         let mut state = self.lock();
-        if !state.open {
+        if !state.open || state.behind {
             return Ok(Put::Queued);
         }
         let mut written = 0;
@@ -123,6 +128,7 @@ impl Mailbox {
             }
         }
         let put = state.push_rest(outs, written, self.bound);
+        state.behind = put.is_err();
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
@@ -171,6 +177,7 @@ pub fn outbox(bound: usize, socket: Option<Arc<OwnedWriteHalf>>) -> (Outbox, Que
         waiting: 0,
         waker: None,
         open: true,
+        behind: false,
         writing: false,
         socket,
     };
@@ -186,19 +193,19 @@ pub fn outbox(bound: usize, socket: Option<Arc<OwnedWriteHalf>>) -> (Outbox, Que
 }
 
 impl Outbox {
-    /// Sends these, or puts them in. A session that has ended takes nothing more, and that is no error.
-    /// Once they are sent, nobody reports [`Out::More`] any more.
-    pub fn put<'a>(
-        &self,
-        outs: impl Iterator<Item = &'a Out> + Clone,
-        joined: &mut Joined,
-    ) -> Result<Put, Full> {
-        self.mailbox.put(outs, joined)
+    /// Where frames are put.
+    pub fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
     }
 
     /// Bytes that wait.
     pub fn waiting(&self) -> usize {
         self.mailbox.lock().waiting
+    }
+
+    /// Whether something did not fit.
+    pub fn is_behind(&self) -> bool {
+        self.mailbox.lock().behind
     }
 
     /// Ends the session with this code and reason, without what waits.

@@ -1,6 +1,9 @@
 //! The program's verbs: from its command line to what is done.
 
-use std::io::{IsTerminal, Write};
+use std::{
+    io::{IsTerminal, Write},
+    sync::Arc,
+};
 
 use agentchat_store::Store;
 use anyhow::{Context, bail};
@@ -10,10 +13,11 @@ use crate::{
     listener,
     settings::{Settings, Verb, command_line},
     transfer,
+    turns::Turns,
 };
 
 /// Does what the command line asks for: serves until it is told to stop, or looks after the database.
-pub async fn run() -> anyhow::Result<()> {
+pub fn run() -> anyhow::Result<()> {
     let read = command_line();
     let read = read.and_then(|(verb, values)| Ok((verb, Settings::read(&values)?, values)));
     match &read {
@@ -22,10 +26,26 @@ pub async fn run() -> anyhow::Result<()> {
     }
     let (verb, settings, values) = read?;
     match verb {
-        Verb::Serve => listener::run(settings).await,
+        Verb::Serve => serve(settings),
         Verb::Config => say(&values.lines()),
         other => maintain(&other, &settings),
     }
+}
+
+/// Tasks that run before a thread looks for what came: when many connections are ready, all of them are read.
+const TASKS: u32 = 256;
+
+fn serve(settings: Settings) -> anyhow::Result<()> {
+    let turns = Arc::new(Turns::default());
+    let (work, rest) = (turns.clone(), turns.clone());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .event_interval(TASKS)
+        .on_thread_unpark(move || work.work())
+        .on_thread_park(move || rest.rest())
+        .build()
+        .context("the threads that serve can't be started")?;
+    runtime.block_on(listener::run(settings, turns))
 }
 
 /// What is done with the database while no server is needed.

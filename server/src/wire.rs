@@ -1,10 +1,16 @@
 //! Frames as they go over the wire: encoded once, written to any number of sockets.
 
-use bytes::Bytes;
+use std::cell::RefCell;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::Serialize;
 
 /// The longest head of a frame from a server.
 const HEAD: usize = 10;
+/// The memory that frames share, in bytes: few of them, as a slow client may keep all of it for a single one.
+const BLOCK: usize = 1024;
+/// Room for the text of most frames, in bytes.
+const USUAL: usize = 512;
 /// Final frame of a text message.
 const TEXT: u8 = 0x81;
 /// An empty ping.
@@ -17,35 +23,49 @@ pub struct Encoded {
     head: usize,
 }
 
+thread_local! {
+    /// Where this thread's next frames go: they share the memory of a block, which is kept for as long as one of
+    /// them is.
+    static FRAMES: RefCell<BytesMut> = RefCell::default();
+}
+
 impl Encoded {
     /// A frame with this text.
     pub fn text(text: &str) -> Self {
-        let mut buffer = Vec::with_capacity(HEAD + text.len());
-        buffer.extend_from_slice(&[0; HEAD]);
-        buffer.extend_from_slice(text.as_bytes());
-        Self::finish(buffer)
+        Self::write(text.len(), |frame| frame.put_slice(text.as_bytes()))
     }
 
     /// A frame with a value as JSON, one of text keys and finite numbers.
     pub fn json(value: &impl Serialize) -> Self {
-        let mut buffer = Vec::with_capacity(HEAD + 512);
-        buffer.extend_from_slice(&[0; HEAD]);
-        // Memory takes every write.
-        if let Err(error) = serde_json::to_writer(&mut buffer, value) {
-            tracing::error!(%error, "a frame could not be written as JSON");
-        }
-        Self::finish(buffer)
+        Self::write(USUAL, |frame| {
+            // Memory takes every write.
+            if let Err(error) = serde_json::to_writer(frame.writer(), value) {
+                tracing::error!(%error, "a frame could not be written as JSON");
+            }
+        })
+    }
+
+    /// A frame whose text is written, of about so many bytes.
+    fn write(size: usize, text: impl FnOnce(&mut BytesMut)) -> Self {
+        FRAMES.with_borrow_mut(|frames| {
+            if frames.capacity() < HEAD + size {
+                *frames = BytesMut::with_capacity(BLOCK.max(HEAD + size));
+            }
+            frames.put_bytes(0, HEAD);
+            text(frames);
+            Self::finish(frames.split())
+        })
     }
 
     /// Puts the head right before the text, so that the text is never moved.
-    fn finish(mut buffer: Vec<u8>) -> Self {
-        let length = buffer.len() - HEAD;
-        let (head, start) = head(length);
-        if let Some(place) = buffer.get_mut(start..HEAD) {
+    fn finish(mut frame: BytesMut) -> Self {
+        let (head, start) = head(frame.len() - HEAD);
+        frame.advance(start);
+        if let Some(place) = frame.get_mut(..HEAD - start) {
             place.copy_from_slice(&head[start..]);
         }
         Self {
-            frame: Bytes::from(buffer).slice(start..),
+            frame: frame.freeze(),
             head: HEAD - start,
         }
     }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, sink},
-    sync::{Semaphore, mpsc},
+    sync::Semaphore,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Choices;
 use crate::{
     connection::{self, Shared},
-    inbox::{Command, inbox},
+    inbox::{Command, Commands, inbox},
     limits::Limits,
     settings::Networks,
 };
@@ -139,10 +139,11 @@ fn serve(head: &[u8], wire: &[u8]) -> Vec<String> {
 }
 
 /// The texts that the hub gets, in the order of a session's life.
-async fn hear(mut commands: mpsc::Receiver<Command>) -> Vec<String> {
+async fn hear(mut commands: Commands) -> Vec<String> {
     let (mut texts, mut outboxes, mut gone) = (vec![], vec![], false);
     while let Some(command) = commands.recv().await {
         assert!(!gone, "something came after the end");
+        commands.done(command.room());
         match command {
             Command::Open { outbox, .. } => outboxes.push(outbox),
             Command::Frame { text, .. } => {

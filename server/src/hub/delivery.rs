@@ -1,11 +1,14 @@
 //! What connections are told, once it is true.
 
+use std::mem;
+
 use serde_json::{Value, json};
 
 use super::{Hub, peer::Stage};
 use crate::{
+    courier::{Parcel, Report, Stop},
     frame::now_ms,
-    outbox::{Out, Put},
+    outbox::Out,
     wire::Encoded,
 };
 
@@ -54,41 +57,54 @@ impl Hub {
         }
     }
 
-    /// Sends what is to be said, to each session all of it at once; who falls too far behind is cut off, and
-    /// nobody waits.
-    pub(super) fn deliver(&mut self) {
-        // A departure may let somebody in, who is to be greeted.
-        while !self.outs.is_empty() {
-            let mut outs = std::mem::take(&mut self.outs);
-            // Stable: what is for one session stays in its order.
-            outs.sort_by_key(|(id, _)| *id);
-            let mut slow = vec![];
-            for own in outs.chunk_by(|one, next| one.0 == next.0) {
-                let id = own[0].0;
-                let peer = self.peers.get(&id).map(|peer| &peer.outbox);
-                let Some(outbox) = peer.or_else(|| self.leaving.get(&id)) else {
-                    continue;
-                };
+    /// Hands over what is to be said.
+    pub(super) fn deliver(&mut self) -> anyhow::Result<()> {
+        let (outs, leaving) = (mem::take(&mut self.outs), mem::take(&mut self.leaving));
+        let mut speakers = mem::take(&mut self.speakers);
+        if outs.is_empty() && leaving.is_empty() {
+            return Ok(());
+        }
+        // By connection, and what is for one stays in its order.
+        let mut order: Vec<_> = outs
+            .iter()
+            .zip(0..)
+            .map(|((id, _), at)| (*id, at))
+            .collect();
+        order.sort_unstable();
+        let (mut stops, mut end) = (vec![], 0);
+        for own in order.chunk_by(|one, next| one.0 == next.0) {
+            let id = own[0].0;
+            let outs = end..end + own.len();
+            end = outs.end;
+            let peer = self.peers.get(&id).map(|peer| &peer.outbox);
+            if let Some(outbox) = peer.or_else(|| leaving.get(&id)) {
                 self.counts.deliveries += own.len() as u64;
-                let outs = own.iter().map(|(_, out)| out);
-                match outbox.put(outs.clone(), &mut self.joined) {
-                    Ok(Put::Sent) if outs.clone().any(|out| matches!(out, Out::More)) => {
-                        self.drained.push(id);
-                    }
-                    Ok(_) => {}
-                    Err(_) => slow.push(id),
-                }
-            }
-            self.joined.forget();
-            for id in slow {
-                self.remove(id);
-                if let Some(outbox) = self.leaving.remove(&id) {
-                    tracing::info!(id, "a slow consumer is cut off");
-                    self.counts.slow += 1;
-                    outbox.cut(4008, "slow consumer");
-                }
+                let mailbox = outbox.mailbox().clone();
+                stops.push(Stop { id, outs, mailbox });
             }
         }
-        self.leaving.clear();
+        let order = order.into_iter().map(|(_, at)| at).collect();
+        // Whoever waits to hear itself goes on while the others are told.
+        speakers.sort_unstable();
+        stops.sort_by_key(|stop| speakers.binary_search(&stop.id).is_err());
+        let parcel = Parcel::new(outs, order, stops, leaving);
+        self.courier.deliver(parcel, self.pace.crowd().is_some())
+    }
+
+    /// Takes in what the courier came upon: who falls too far behind is cut off.
+    pub(super) fn hear_courier(&mut self) {
+        let Report { slow, drained, cut } = self.courier.reports().take();
+        self.counts.slow += cut;
+        for id in slow {
+            self.remove(id);
+            if let Some(outbox) = self.leaving.remove(&id) {
+                tracing::info!(id, "a slow consumer is cut off");
+                self.counts.slow += 1;
+                outbox.cut(4008, "slow consumer");
+            }
+        }
+        for id in drained {
+            self.drained(id);
+        }
     }
 }

@@ -46,6 +46,27 @@ impl Pairs {
     }
 }
 
+/// Bytes of chunks that are on the way to each connection and may not wait in its outbox yet: of this batch, and
+/// of the one that the courier may still have.
+#[derive(Default)]
+pub struct Coming([HashMap<u64, usize>; 2]);
+
+impl Coming {
+    /// A batch begins.
+    pub fn turn(&mut self) {
+        self.0.swap(0, 1);
+        self.0[0].clear();
+    }
+
+    fn add(&mut self, to: u64, bytes: usize) {
+        *self.0[0].entry(to).or_default() += bytes;
+    }
+
+    fn to(&self, to: u64) -> usize {
+        self.0.iter().filter_map(|batch| batch.get(&to)).sum()
+    }
+}
+
 impl Hub {
     /// Sends a direct message; the sender hears it too.
     pub(super) fn direct(
@@ -105,7 +126,7 @@ impl Hub {
             self.consents(id, to)?;
             let queue = self.settings.limits.queue_bytes / 2;
             let waiting = self.peers.get(&to).map_or(0, |peer| peer.outbox.waiting());
-            if waiting + content.len() > queue {
+            if waiting + self.coming.to(to) + content.len() > queue {
                 let text = format!("@{target} has not read yet what waits for it; try again");
                 return Err(("RATE_LIMITED", text));
             }
@@ -113,6 +134,7 @@ impl Hub {
         let chunk = json!({"from": self.agent(id)?.at(), "to": format!("@{target}"),
             "content": content});
         self.counts.chunks += 1;
+        self.coming.add(to, content.len());
         self.tell(to, &make("FILE_CHUNK", chunk));
         Ok(())
     }
@@ -160,6 +182,21 @@ impl Hub {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_on_the_way_counts_for_two_batches() {
+        let mut coming = Coming::default();
+        coming.add(1, 5);
+        coming.add(1, 5);
+        coming.turn();
+        coming.add(1, 1);
+        coming.add(2, 7);
+        assert_eq!((coming.to(1), coming.to(2), coming.to(3)), (11, 7, 0));
+        coming.turn();
+        assert_eq!(coming.to(1), 1);
+        coming.turn();
+        assert_eq!(coming.to(1), 0);
+    }
 
     #[test]
     fn messages_count_by_pair_and_minute() {

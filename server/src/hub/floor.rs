@@ -54,6 +54,9 @@ impl Floor {
 
     /// A connection ended, or said something in a room: its claims end, there or everywhere.
     pub fn release_all(&mut self, id: u64, room: Option<usize>) {
+        if self.held.is_empty() {
+            return;
+        }
         let held = self.held.get(&id).into_iter().flatten();
         let held: Vec<_> = held
             .filter(|place| room.is_none_or(|room| place.0 == room))

@@ -42,13 +42,14 @@ impl Hub {
             Some(rest) if !rest.is_empty() => rest.into(),
             _ => content,
         };
-        let stamp = format!("{}-{}", now_ms(), self.random_base36(6)?);
+        let now = now_ms();
+        let stamp = format!("{now}-{}", self.random_base36(6)?);
         // Of the agent as it is now.
         let agent = self.agent(id)?;
         let message = Said {
             sig: heard.sig.as_deref(),
             in_reply_to: heard.in_reply_to.as_ref(),
-            ..Said::by(agent, to, &content, &stamp)
+            ..Said::by(agent, now, to, &content, &stamp)
         };
         if let Some(sent) = earlier {
             return self.echo(id, &sent, message);
@@ -78,7 +79,7 @@ impl Hub {
             return Err(("NOT_INVITED", format!("join {} first", message.to)));
         }
         self.yield_floor(id, room);
-        self.rooms[room].active = now_ms();
+        self.rooms[room].active = message.ts;
         self.counts.messages += 1;
         self.note_message("channel_msg", &message);
         self.post(room, message)?;
@@ -95,7 +96,7 @@ impl Hub {
             ..message
         });
         self.store
-            .append(&channel.name, offset, now_ms(), frame.payload())
+            .append(&channel.name, offset, message.ts, frame.payload())
             .map_err(storage)?;
         self.rooms[room].channel.last = offset;
         self.retain(room);
@@ -123,7 +124,7 @@ impl Hub {
             let noted = json!(&noted);
             tracing::info!(message = %noted, "{event}");
         }
-        self.audit.note(event, now_ms(), &noted);
+        self.audit.note(event, message.ts, &noted);
     }
 }
 

@@ -6,7 +6,7 @@
 //! somebody who is alone.
 //!
 //! When a crowd talks, its batches are some milliseconds apart: everybody gets what others said in fewer writes,
-//! which are the most of the work.
+//! which are the most of the work. What comes meanwhile is read at once, see [`crate::turns`].
 
 use std::time::{Duration, Instant};
 
@@ -16,25 +16,32 @@ const SHARE: u32 = 4;
 const MOST: Duration = Duration::from_millis(2);
 /// A batch of so many commands is of a crowd…
 const CROWD: usize = 128;
-/// …and the next one begins so much later, at the earliest.
-const APART: Duration = Duration::from_millis(10);
+/// …and the next one begins so much later, at most.
+const APART: Duration = Duration::from_millis(12);
+/// Batches of a crowd are apart by so many times of what one takes.
+const REST: u32 = 2;
 
 /// What became of the last batches.
 #[derive(Default)]
 pub struct Pace {
     expected: usize,
     commit: Duration,
-    /// When the last batch began, if it was of a crowd.
+    /// When the next batch may begin, if the last one was of a crowd.
     crowd: Option<Instant>,
 }
 
 impl Pace {
     /// Until when to wait for how many commands.
     pub fn patience(&self, now: Instant) -> (Instant, usize) {
-        match self.crowd.map(|began| began + APART) {
-            Some(next) if next > now => (next, usize::MAX),
-            _ => (now + (self.commit / SHARE).min(MOST), self.expected),
+        match self.crowd {
+            Some(_) => (now, 0),
+            None => (now + (self.commit / SHARE).min(MOST), self.expected),
         }
+    }
+
+    /// When the next batch may begin, if a crowd talks.
+    pub fn crowd(&self) -> Option<Instant> {
+        self.crowd
     }
 
     /// How long to wait before the next look, when there is so much time left.
@@ -48,6 +55,13 @@ impl Pace {
         self.crowd = (batch >= CROWD).then_some(began);
         // What is rare, as a checkpoint is, counts little.
         self.commit = (self.commit * 7 + commit.min(4 * MOST * SHARE)) / 8;
+    }
+
+    /// What came of the batch was told as well, or is being told.
+    pub fn told(&mut self, now: Instant) {
+        self.crowd = self
+            .crowd
+            .map(|began| began + (REST * (now - began)).min(APART));
     }
 }
 
@@ -83,11 +97,15 @@ mod tests {
         let mut pace = Pace::default();
         let began = Instant::now();
         pace.done(began, CROWD, 0, Duration::ZERO);
-        let later = began + APART / 2;
-        assert_eq!(pace.patience(later), (began + APART, usize::MAX));
-        // What took longer than that is not waited for.
-        assert_eq!(pace.patience(began + APART), (began + APART, CROWD));
+        pace.told(began + APART / 10);
+        assert_eq!(pace.crowd(), Some(began + APART / 5));
+        pace.done(began, CROWD, 0, Duration::ZERO);
+        pace.told(began + APART * 2);
+        assert_eq!(pace.crowd(), Some(began + APART));
+        // All of it has been read by then.
+        assert_eq!(pace.patience(began), (began, 0));
         pace.done(began, CROWD - 1, 0, Duration::ZERO);
-        assert_eq!(pace.patience(later).0, later);
+        pace.told(began);
+        assert_eq!(pace.crowd(), None);
     }
 }

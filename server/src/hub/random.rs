@@ -13,21 +13,19 @@ const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 impl Hub {
     /// `count` random bytes in hexadecimal.
     pub(super) fn random_hex(&self, count: usize) -> Result<String, Refusal> {
-        Ok(self
-            .random(count)?
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect())
+        let bytes = (0..count).map(|_| self.random());
+        bytes.map(|byte| Ok(format!("{:02x}", byte?))).collect()
     }
 
     /// `count` random characters of a-z and 0-9.
     pub(super) fn random_base36(&self, count: usize) -> Result<String, Refusal> {
         let mut text = String::with_capacity(count);
         while text.len() < count {
+            let byte = self.random()?;
             // Seven times 36: each character is as likely as the others.
-            let fair = self.random(count)?.into_iter().filter(|byte| *byte < 252);
-            let digits = fair.map(|byte| char::from(DIGITS[usize::from(byte % 36)]));
-            text.extend(digits.take(count - text.len()));
+            if byte < 252 {
+                text.push(char::from(DIGITS[usize::from(byte % 36)]));
+            }
         }
         Ok(text)
     }
@@ -38,17 +36,16 @@ impl Hub {
         Ok(format!("{prefix}_{stamp}_{}", self.random_hex(4)?))
     }
 
-    fn random(&self, count: usize) -> Result<Vec<u8>, Refusal> {
+    /// A random byte, which is used once.
+    fn random(&self) -> Result<u8, Refusal> {
+        let none = || invalid("the server has no random numbers; try again");
         let mut pool = self.pool.borrow_mut();
-        if pool.len() < count {
-            let mut bytes = vec![0; POOL.max(count)];
-            let failed = |_| invalid("the server has no random numbers; try again");
-            self.random.fill(&mut bytes).map_err(failed)?;
+        if pool.is_empty() {
+            let mut bytes = vec![0; POOL];
+            self.random.fill(&mut bytes).map_err(|_| none())?;
             *pool = bytes;
         }
-        // Each is used once.
-        let rest = pool.len() - count;
-        Ok(pool.split_off(rest))
+        pool.pop().ok_or_else(none)
     }
 }
 

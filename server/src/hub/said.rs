@@ -38,25 +38,28 @@ pub struct Said<'m> {
 }
 
 impl<'m> Said<'m> {
-    /// Something that an agent says.
-    pub fn by(agent: &Agent, to: &'m str, content: &'m str, msg_id: &'m str) -> Self {
+    /// Something that an agent says, at a time in Unix milliseconds.
+    pub fn by(agent: &Agent, ts: i64, to: &'m str, content: &'m str, msg_id: &'m str) -> Self {
         Self {
-            from: agent.at(),
-            from_name: agent.name.clone(),
             msg_id: Some(msg_id),
             verified: Some(agent.verified),
             reserved_name: agent.poses().then_some(true),
-            ..Self::server(to, content)
+            ..Self::from((agent.at(), agent.name.clone()), ts, to, content)
         }
     }
 
     /// Something that the server says.
     pub fn server(to: &'m str, content: &'m str) -> Self {
+        let server = ("@server".to_owned(), "Server".to_owned());
+        Self::from(server, now_ms(), to, content)
+    }
+
+    fn from((from, from_name): (String, String), ts: i64, to: &'m str, content: &'m str) -> Self {
         Self {
             type_: "MSG",
-            ts: now_ms(),
-            from: "@server".to_owned(),
-            from_name: "Server".to_owned(),
+            ts,
+            from,
+            from_name,
             to,
             content,
             msg_id: None,

@@ -1,9 +1,8 @@
 //! The hub without sockets.
 
-use std::{io::Cursor, sync::Arc};
+use std::io::Cursor;
 
 use agentchat_protocol::{Identity, auth_text};
-use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocket};
 
 mod bounds;
@@ -22,7 +21,6 @@ use crate::{
 struct Fixture {
     hub: Hub,
     dir: tempfile::TempDir,
-    share: Arc<Semaphore>,
 }
 
 impl Fixture {
@@ -46,24 +44,20 @@ impl Fixture {
         Self {
             hub: Hub::new(store, settings, redactor).unwrap(),
             dir,
-            share: Arc::new(Semaphore::new(1000)),
         }
     }
 
-    fn frame(&self, id: u64, frame: &Value) -> Command {
-        let text = frame.to_string().into();
-        let share = self.share.clone().try_acquire_owned().unwrap();
-        Command::Frame { id, text, share }
-    }
-
     fn batch(&mut self, frames: &[(u64, Value)]) {
-        let commands: Vec<_> = frames.iter().map(|(id, f)| self.frame(*id, f)).collect();
+        let commands: Vec<_> = frames.iter().map(|(id, text)| said_by(*id, text)).collect();
         self.carry_out(commands);
     }
 
     fn carry_out(&mut self, commands: impl IntoIterator<Item = Command>) {
         self.hub.batch(commands.into_iter()).unwrap();
-        self.hub.deliver();
+        self.hub.deliver().unwrap();
+        while !self.hub.courier.reports().is_empty() {
+            self.carry_out([]);
+        }
     }
 
     /// A connection.
@@ -111,6 +105,11 @@ impl Fixture {
         assert_eq!(said(&mut queue)[0]["type"], "WELCOME");
         (queue, cut)
     }
+}
+
+fn said_by(id: u64, frame: &Value) -> Command {
+    let text = frame.to_string().into();
+    Command::Frame { id, text }
 }
 
 /// What is in the queue.

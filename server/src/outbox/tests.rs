@@ -6,7 +6,7 @@ use super::*;
 use crate::wire::Encoded;
 
 fn put(outbox: &Outbox, out: Out) -> Result<Put, Full> {
-    outbox.put([out].iter(), &mut Joined::default())
+    outbox.mailbox().put([out].iter(), &mut Joined::default())
 }
 
 #[tokio::test]
@@ -15,15 +15,26 @@ async fn the_bound_is_in_bytes_and_taking_frees_it() {
     let (outbox, mut queue, _cut) = outbox(2500, None);
     put(&outbox, frame.clone()).unwrap();
     put(&outbox, frame.clone()).unwrap();
+    assert!(!outbox.is_behind());
     assert!(put(&outbox, frame.clone()).is_err());
+    assert!(outbox.is_behind());
     let mut taken = vec![];
     assert!(queue.take(&mut taken).await);
     assert_eq!((taken.len(), outbox.waiting()), (2, 0));
-    put(&outbox, frame.clone()).unwrap();
-    put(&outbox, frame.clone()).unwrap();
-    assert!(put(&outbox, frame).is_err());
-    // A close always fits.
+    // What would fit comes to nothing after what did not.
+    put(&outbox, frame).unwrap();
+    assert_eq!(outbox.waiting(), 0);
+}
+
+#[tokio::test]
+async fn a_close_always_fits() {
+    let frame = Out::Text(Encoded::text(&"x".repeat(1000 - OVERHEAD)));
+    let (outbox, mut queue, _cut) = outbox(1000, None);
+    put(&outbox, frame).unwrap();
     put(&outbox, Out::Close(1000, "bye")).unwrap();
+    let mut taken = vec![];
+    assert!(queue.take(&mut taken).await);
+    assert!(matches!(taken[..], [Out::Text(_), Out::Close(1000, "bye")]));
 }
 
 #[tokio::test]
@@ -90,7 +101,9 @@ async fn what_a_socket_takes_goes_past_and_the_order_stays() {
     let (socket, mut client) = sockets().await;
     let (outbox, mut queue, _cut) = outbox(1 << 30, Some(socket.clone()));
     let mut joined = Joined::default();
-    let put = outbox.put([frame(0), frame(1), Out::More].iter(), &mut joined);
+    let put = outbox
+        .mailbox()
+        .put([frame(0), frame(1), Out::More].iter(), &mut joined);
     assert_eq!((put.unwrap(), outbox.waiting()), (Put::Sent, 0));
     let mut heard = vec![0; expected(0..2).len()];
     client.read_exact(&mut heard).unwrap();
@@ -98,7 +111,7 @@ async fn what_a_socket_takes_goes_past_and_the_order_stays() {
 
     for pair in 1..100 {
         let both = [frame(2 * pair), frame(2 * pair + 1)];
-        outbox.put(both.iter(), &mut joined).unwrap();
+        outbox.mailbox().put(both.iter(), &mut joined).unwrap();
     }
     assert!(outbox.waiting() > 0);
     drop(outbox);

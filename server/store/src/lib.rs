@@ -31,9 +31,13 @@ pub use self::{
 };
 use self::{checkpoint::Checkpoints, schema::SCHEMA, tail::Tail};
 
-/// Pages of the write-ahead log before they are brought into the database, which takes a while: the journal uses
+/// Bytes of a page in a new file: what is written in one go are many messages.
+const PAGE: u32 = 16 * 1024;
+/// Bytes of the write-ahead log before they are brought into the database, which takes a while: the journal uses
 /// the same pages again and again, and they are brought in once.
-const WAL: u32 = 4000;
+const WAL: u32 = 16 * 1024 * 1024;
+/// Statements that stay parsed: more than there are.
+const STATEMENTS: usize = 128;
 /// How long a write waits for another program that has the file, such as one that copies it.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -99,9 +103,13 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let db = Connection::open(path)?;
         db.busy_timeout(BUSY)?;
+        db.set_prepared_statement_cache_capacity(STATEMENTS);
+        // An older file keeps the pages that it has.
+        db.pragma_update(None, "page_size", PAGE)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", "FULL")?;
-        db.pragma_update(None, "wal_autocheckpoint", WAL)?;
+        let page: u32 = db.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+        db.pragma_update(None, "wal_autocheckpoint", WAL / page.max(1))?;
         let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if version > SCHEMA {
             return Err(StoreError::Newer(version));
@@ -134,7 +142,7 @@ impl Store {
     /// Begins a batch.
     pub fn begin(&self) -> Result<(), StoreError> {
         self.failed.set(None);
-        Ok(self.db.execute_batch("BEGIN")?)
+        Ok(self.statement("BEGIN")?)
     }
 
     /// Makes the batch durable. After an error, also of a single write, nothing of it is stored.
@@ -143,7 +151,7 @@ impl Store {
             Some(full) => Err(StoreError::Batch { full }),
             None => self.write_journal(),
         };
-        let done = written.and_then(|()| Ok(self.db.execute_batch("COMMIT")?));
+        let done = written.and_then(|()| Ok(self.statement("COMMIT")?));
         if done.is_err() {
             // SQLite ends a transaction by itself after some errors, and after others it does not.
             if !self.db.is_autocommit() {
@@ -152,6 +160,11 @@ impl Store {
             self.read_journal()?;
         }
         done
+    }
+
+    /// Carries out a statement without parameters, which is parsed once.
+    fn statement(&self, sql: &str) -> rusqlite::Result<()> {
+        self.db.prepare_cached(sql)?.execute([]).map(drop)
     }
 
     fn write(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize, StoreError> {

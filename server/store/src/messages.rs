@@ -3,7 +3,7 @@
 //! The youngest are in the journal, see [`crate::tail`]; those before them are in chunks: a row for many messages
 //! of one channel, a line each: when it was said, a blank, and the JSON. Settling makes chunks of the journal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use rusqlite::{OptionalExtension, params};
@@ -52,24 +52,42 @@ impl Store {
             return added.and(committed);
         }
         let line = Line { offset, at, json };
-        let added = self.tail.borrow_mut().add(channel, line, true);
+        let added = self.tail.borrow_mut().add(channel, line);
         if added.is_err() && self.failed.get().is_none() {
             self.failed.set(Some(false));
         }
         added
     }
 
-    /// Writes what the batch said to the journal, and settles it when it is long.
+    /// Writes what the batch said to the journal, and settles some of a long one: twice as much as was said, so
+    /// that it gets shorter, and no batch has to wait long.
     pub(crate) fn write_journal(&self) -> Result<(), StoreError> {
-        let lines = self.tail.borrow_mut().take_unwritten();
+        let (seq, lines) = self.tail.borrow_mut().take_unwritten();
         if lines.is_empty() {
             // Where nothing is said, nothing is written: on a full disk it would fail for ever.
             return Ok(());
         }
-        self.checkpoints.borrow_mut().written(lines.len());
-        self.write("INSERT INTO journal (lines) VALUES (?1)", [lines])?;
-        if self.tail.borrow().is_long() {
-            self.settle()?;
+        let said = lines.len();
+        let sql = "INSERT INTO journal (seq, lines) VALUES (?1, ?2)";
+        self.write(sql, params![seq, lines])?;
+        let mut written = said;
+        while self.tail.borrow().is_long() && written < 3 * said {
+            match self.settle_chunk()? {
+                0 => break,
+                chunk => written += chunk,
+            }
+            self.drop_rows()?;
+        }
+        self.drop_rows()?;
+        self.checkpoints.borrow_mut().written(written);
+        Ok(())
+    }
+
+    /// Takes rows of the journal away that say nothing new.
+    fn drop_rows(&self) -> Result<(), StoreError> {
+        let last = self.tail.borrow_mut().take_rows();
+        if let Some(last) = last {
+            self.write("DELETE FROM journal WHERE seq <= ?1", [last])?;
         }
         Ok(())
     }
@@ -77,46 +95,67 @@ impl Store {
     /// Reads the journal anew.
     pub(crate) fn read_journal(&self) -> Result<(), StoreError> {
         let mut tail = Tail::default();
-        let forgotten = self.all_forgotten()?;
+        let mut known = self.all_forgotten()?;
+        let mut settled = self
+            .db
+            .prepare_cached("SELECT COALESCE(MAX(last), 0) FROM chunk WHERE channel = ?1")?;
+        let mut looked = HashSet::new();
+        let mut known = |channel: &str| {
+            if !looked.contains(channel) {
+                looked.insert(channel.to_owned());
+                let last: i64 = settled.query_row([channel], |row| row.get(0))?;
+                let known = known.entry(channel.to_owned()).or_default();
+                *known = last.unsigned_abs().max(*known);
+            }
+            Ok(known.get(channel).copied().unwrap_or(0))
+        };
         let mut query = self
             .db
-            .prepare_cached("SELECT lines FROM journal ORDER BY seq")?;
+            .prepare_cached("SELECT seq, lines FROM journal ORDER BY seq")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
-            let lines: String = row.get(0)?;
-            tail.read(&lines, &forgotten)?;
+            let lines: String = row.get(1)?;
+            tail.read(row.get(0)?, &lines, &mut known)?;
         }
         self.tail.replace(tail);
         Ok(())
     }
 
-    /// Makes chunks of the journal.
+    /// Makes chunks of the whole journal.
     pub(crate) fn settle(&self) -> Result<(), StoreError> {
-        let tail = self.tail.take();
-        for (channel, lines) in tail.all() {
-            let mut lines = lines.iter().peekable();
-            while let Some(first) = lines.peek().map(|line| line.offset) {
-                let (mut text, mut last, mut youngest) = (String::new(), first, i64::MIN);
-                while text.len() < CHUNK
-                    && let Some(line) = lines.next()
-                {
-                    text.push_str(&line.at.to_string());
-                    text.push(' ');
-                    let json = std::str::from_utf8(&line.json).map_err(|_| {
-                        let offset = line.offset;
-                        StoreError::Damaged(format!("message {offset} of {channel} is no text"))
-                    })?;
-                    text.push_str(json);
-                    text.push('\n');
-                    (last, youngest) = (line.offset, youngest.max(line.at));
-                }
-                self.write(
-                    "INSERT INTO chunk (channel, first, last, at, lines) VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![channel, number(first), number(last), youngest, text],
-                )?;
-            }
+        while self.settle_chunk()? > 0 {}
+        self.write("DELETE FROM journal", [])?;
+        self.read_journal()
+    }
+
+    /// Makes a chunk of the oldest messages of the channel that has the oldest one; gives its bytes, 0 when there
+    /// is none.
+    fn settle_chunk(&self) -> Result<usize, StoreError> {
+        let mut tail = self.tail.borrow_mut();
+        let Some(channel) = tail.oldest().map(str::to_owned) else {
+            return Ok(0);
+        };
+        let (mut text, mut range, mut youngest) = (String::new(), None, i64::MIN);
+        while text.len() < CHUNK
+            && let Some(Line { offset, at, json }) = tail.pop(&channel, |_| true)
+        {
+            text.push_str(itoa::Buffer::new().format(at));
+            text.push(' ');
+            let json = std::str::from_utf8(&json).map_err(|_| {
+                StoreError::Damaged(format!("message {offset} of {channel} is no text"))
+            })?;
+            text.push_str(json);
+            text.push('\n');
+            range = Some((range.map_or(offset, |(first, _)| first), offset));
+            youngest = youngest.max(at);
         }
-        self.write("DELETE FROM journal", []).map(drop)
+        if let Some((first, last)) = range {
+            self.write(
+                "INSERT INTO chunk (channel, first, last, at, lines) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![channel, number(first), number(last), youngest, text],
+            )?;
+        }
+        Ok(text.len())
     }
 
     /// Messages after an offset, oldest first, each with its own: at most `count`, and no more than fit into
@@ -152,8 +191,7 @@ impl Store {
             }
         }
         let tail = self.tail.borrow();
-        let lines = tail.of(channel).into_iter().flatten();
-        for line in lines.skip_while(|line| line.offset <= offset) {
+        for line in tail.of(channel).skip_while(|line| line.offset <= offset) {
             if !take(line.offset, line.json.clone()) {
                 break;
             }
@@ -174,8 +212,7 @@ impl Store {
             Some(first) => Some(first.unsigned_abs().max(forgotten + 1)),
             None => {
                 let tail = self.tail.borrow();
-                tail.of(channel)
-                    .and_then(|lines| Some(lines.front()?.offset))
+                tail.of(channel).next().map(|line| line.offset)
             }
         })
     }
@@ -200,8 +237,7 @@ impl Store {
             }
         }
         let tail = self.tail.borrow();
-        let mut lines = tail.of(channel).into_iter().flatten();
-        if let Some(young) = lines.find(|line| line.at >= at) {
+        if let Some(young) = tail.of(channel).find(|line| line.at >= at) {
             return Ok(before(young.offset));
         }
         self.last(channel)
@@ -209,12 +245,7 @@ impl Store {
 
     /// Offset of the youngest message that is still there.
     fn last(&self, channel: &str) -> Result<Option<u64>, StoreError> {
-        if let Some(last) = self
-            .tail
-            .borrow()
-            .of(channel)
-            .and_then(|lines| lines.back())
-        {
+        if let Some(last) = self.tail.borrow().of(channel).next_back() {
             return Ok(Some(last.offset));
         }
         let mut query = self
@@ -261,7 +292,8 @@ impl Store {
             "DELETE FROM chunk WHERE channel = ?1 AND last <= ?2",
             params![channel, number(end)],
         )?;
-        self.tail.borrow_mut().forget(channel, end);
+        let mut tail = self.tail.borrow_mut();
+        while tail.pop(channel, |line| line.offset <= end).is_some() {}
         Ok(end - first + 1)
     }
 

@@ -282,7 +282,7 @@ fn damage_is_found() {
     check(&path).unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
     let half = bytes.len() / 2;
-    bytes[half..half + 4096].fill(0xff);
+    bytes[half..half + 32 * 1024].fill(0xff);
     std::fs::write(&path, bytes).unwrap();
     assert!(check(&path).is_err());
 }
@@ -319,7 +319,7 @@ fn the_journal_is_settled_and_nothing_of_it_is_missed_or_doubled() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("chat.db");
     let channels = ["#a", "#b", "#c"];
-    let text = |channel: &str, offset: u64| format!("{channel}{offset:0>300}");
+    let text = |channel: &str, offset: u64| format!("{channel}{offset:0>900}");
     {
         let store = Store::open(&path).unwrap();
         for name in channels {

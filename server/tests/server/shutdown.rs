@@ -35,6 +35,22 @@ async fn what_was_said_before_reaches_those_who_read_late() {
 }
 
 #[tokio::test]
+async fn all_of_a_crowd_hear_when_to_come_back() {
+    let mut server = Server::public(&[]);
+    let mut crowd = vec![];
+    for n in 0..200 {
+        crowd.push(server.visitor(&format!("v{n}")).await);
+    }
+    let hear = crowd.iter_mut().map(async |visitor| {
+        visitor.hear("SERVER_STOPPING").await;
+        visitor.closed().await
+    });
+    let (status, closed) = tokio::join!(server.terminate(END), futures::future::join_all(hear));
+    assert!(status.success());
+    assert!(closed.iter().all(|(code, _)| *code == 1001));
+}
+
+#[tokio::test]
 async fn a_restart_under_load_loses_nothing_that_was_acknowledged() {
     let mut server = Server::start();
     let (ada, _a) = server.approved("ada").await;

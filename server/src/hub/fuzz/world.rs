@@ -3,13 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::OnceLock,
 };
 
 use agentchat_market::{Rating, Record};
 use agentchat_protocol::{Identity, auth_text};
 use futures::FutureExt;
-use tokio::sync::Semaphore;
 
 use super::*;
 use crate::{
@@ -35,7 +34,6 @@ pub struct World {
     heard: BTreeSet<String>,
     /// Rows that were changed when the disk became full.
     full_since: Option<u64>,
-    share: Arc<Semaphore>,
     next: u64,
 }
 
@@ -79,7 +77,6 @@ impl World {
             parties: HashMap::new(),
             heard: BTreeSet::new(),
             full_since: None,
-            share: Arc::new(Semaphore::new(1 << 20)),
             next: 0,
         }
     }
@@ -193,11 +190,8 @@ impl World {
 
     /// A frame comes in.
     pub fn say(&mut self, id: u64, text: String) {
-        let Ok(share) = self.share.clone().try_acquire_owned() else {
-            return;
-        };
         let text = text.into();
-        self.waiting.push(Command::Frame { id, text, share });
+        self.waiting.push(Command::Frame { id, text });
     }
 
     /// Somebody asks over HTTP, and gets an answer.
@@ -227,10 +221,12 @@ impl World {
             if let Err(error) = self.hub.batch(commands.into_iter()) {
                 panic!("{error:#}");
             }
-            self.hub.deliver();
+            if let Err(error) = self.hub.deliver() {
+                panic!("{error:#}");
+            }
             assert_eq!(self.hub.counts.failed_batches, 0, "storage failed");
             self.hear();
-            if self.waiting.is_empty() {
+            if self.waiting.is_empty() && self.hub.courier.reports().is_empty() {
                 return;
             }
         }
