@@ -97,7 +97,8 @@ impl Turns {
             state.done = true;
             self.changed.notify_all();
         }
-        if again {
+        // While others are busy, one that has nothing to do can be woken to help.
+        if again && state.busy == 0 {
             let waits = |state: &mut State| state.crowd && READ.get() == state.turn;
             let waited = self.changed.wait_timeout_while(state, self.most, waits);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
