@@ -182,6 +182,7 @@ fn work(parcels: &Receiver<Parcel>, reports: &Reports) {
 }
 
 impl Parcel {
+    /// See the fields; nobody waits for it yet.
     pub fn new(
         outs: Vec<(u64, Out)>,
         order: Vec<usize>,
@@ -263,6 +264,22 @@ mod tests {
         let words = taken.iter().filter_map(Out::bytes);
         let words: Vec<_> = words.map(|frame| frame.slice(2..)).collect();
         assert_eq!(words, ["one", "more", "two", "more", "three", "more"]);
+    }
+
+    #[test]
+    fn who_leaves_and_has_fallen_behind_is_cut_off() {
+        let mut courier = Courier::default();
+        let (leaves, _queue, mut cut) = outbox(10, None);
+        let stop = Stop {
+            id: 7,
+            outs: 0..1,
+            mailbox: leaves.mailbox().clone(),
+        };
+        let leaving = HashMap::from([(7, leaves)]);
+        let parcel = Parcel::new(vec![(7, text("too much"))], vec![0], vec![stop], leaving);
+        courier.deliver(parcel, false).unwrap();
+        assert_eq!(cut.try_recv(), Ok((4008, "slow consumer")));
+        assert_eq!(courier.reports().take().cut, 1);
     }
 
     #[tokio::test]

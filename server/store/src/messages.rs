@@ -3,7 +3,7 @@
 //! The youngest are in the journal, see [`crate::tail`]; those before them are in chunks: a row for many messages
 //! of one channel, a line each: when it was said, a blank, and the JSON. Settling makes chunks of the journal.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use bytes::Bytes;
 use rusqlite::{OptionalExtension, params};
@@ -95,19 +95,18 @@ impl Store {
     /// Reads the journal anew.
     pub(crate) fn read_journal(&self) -> Result<(), StoreError> {
         let mut tail = Tail::default();
-        let mut known = self.all_forgotten()?;
         let mut settled = self
             .db
             .prepare_cached("SELECT COALESCE(MAX(last), 0) FROM chunk WHERE channel = ?1")?;
-        let mut looked = HashSet::new();
+        let mut known = HashMap::new();
         let mut known = |channel: &str| {
-            if !looked.contains(channel) {
-                looked.insert(channel.to_owned());
-                let last: i64 = settled.query_row([channel], |row| row.get(0))?;
-                let known = known.entry(channel.to_owned()).or_default();
-                *known = last.unsigned_abs().max(*known);
+            if let Some(known) = known.get(channel) {
+                return Ok(*known);
             }
-            Ok(known.get(channel).copied().unwrap_or(0))
+            let last: i64 = settled.query_row([channel], |row| row.get(0))?;
+            let last = last.unsigned_abs().max(self.forgotten(channel)?);
+            known.insert(channel.to_owned(), last);
+            Ok(last)
         };
         let mut query = self
             .db
@@ -262,17 +261,6 @@ impl Store {
             .prepare_cached("SELECT forgotten FROM channel WHERE name = ?1")?;
         let forgotten = query.query_row([channel], |row| row.get::<_, i64>(0));
         Ok(forgotten.optional()?.unwrap_or(0).unsigned_abs())
-    }
-
-    /// The same of all channels that retention took something from.
-    fn all_forgotten(&self) -> Result<HashMap<String, u64>, StoreError> {
-        let mut query = self
-            .db
-            .prepare_cached("SELECT name, forgotten FROM channel WHERE forgotten > 0")?;
-        let rows = query.query_map([], |row| {
-            Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Forgets the messages of a channel up to an offset, at most `count` of them; says how many.
