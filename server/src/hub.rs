@@ -100,8 +100,8 @@ const READING: Duration = Duration::from_millis(10);
 /// The most commands of a batch…
 const BATCH: usize = 4096;
 /// …and bytes of what may come of its frames, but for the last one. A third of what may wait for one client is the
-/// bound as well: somebody may have to be told all of it at once, with what the courier has, and is no slow consumer
-/// for that.
+/// bound as well: somebody may have to be told all of it at once, with what the courier has (of which an eighth may be
+/// older), and is no slow consumer for that.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// The most that a message is longer when it is told than when it was said.
 const TOLD: usize = 512;
@@ -173,7 +173,7 @@ pub fn start(
 ) -> anyhow::Result<oneshot::Receiver<anyhow::Result<()>>> {
     let mut hub = Hub::new(store, settings, redactor)?;
     hub.webhook = webhook;
-    hub.courier.start()?;
+    hub.courier.start(hub.settings.limits.queue_bytes)?;
     let (done, ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("hub".into())

@@ -60,7 +60,7 @@ impl Hub {
     /// Hands over what is to be said.
     pub(super) fn deliver(&mut self) -> anyhow::Result<()> {
         let (outs, leaving) = (mem::take(&mut self.outs), mem::take(&mut self.leaving));
-        let mut speakers = mem::take(&mut self.speakers);
+        let speakers = mem::take(&mut self.speakers);
         if outs.is_empty() && leaving.is_empty() {
             return Ok(());
         }
@@ -84,10 +84,13 @@ impl Hub {
             }
         }
         let order = order.into_iter().map(|(_, at)| at).collect();
-        // Whoever waits to hear itself goes on while the others are told.
-        speakers.sort_unstable();
-        stops.sort_by_key(|stop| speakers.binary_search(&stop.id).is_err());
-        let parcel = Parcel::new(outs, order, stops, leaving);
+        let parcel = Parcel {
+            outs,
+            order,
+            stops,
+            speakers,
+            leaving,
+        };
         self.courier.deliver(parcel, self.pace.crowd().is_some())
     }
 

@@ -47,7 +47,7 @@ impl Pairs {
 }
 
 /// Bytes of chunks that are on the way to each connection and may not wait in its outbox yet: of this batch, and
-/// of the one that the courier may still have.
+/// of the one before. The courier may have still older ones, of an eighth of what may wait at most.
 #[derive(Default)]
 pub struct Coming([HashMap<u64, usize>; 2]);
 

@@ -1,0 +1,300 @@
+//! The courier's round: whom to tell next, of parcels that came while others were still told the one before.
+//!
+//! Who spoke is told at once, as it may wait for that to go on. Then come those who were told nothing for longest,
+//! and each hears all that is there for it in one write: the longer a crowd takes, the fewer writes each message
+//! costs. What any one hears is in the order of the parcels.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    mem,
+    sync::{Arc, mpsc::SyncSender},
+};
+
+use super::{Parcel, Report, Reports, Stop};
+use crate::outbox::{Joined, Out, Put};
+
+/// So many are told for each parcel besides those who spoke, before the next is taken: nobody is put off for ever.
+const OTHERS: usize = 16;
+/// The most frames that a round holds, to be taken another parcel.
+const FRAMES: usize = 16 * 1024;
+
+/// A parcel that not all were told.
+struct Pending {
+    parcel: Parcel,
+    /// Of each stop.
+    told: Vec<bool>,
+    /// All stops before this one are told.
+    next: usize,
+    /// See [`Parcel::most`].
+    most: usize,
+    /// Dropped when all are told.
+    wait: Option<SyncSender<Infallible>>,
+}
+
+impl Pending {
+    /// The stop of this connection, which counts as told from now on. It is likely to be at `guess`.
+    fn take(&mut self, id: u64, guess: usize) -> Option<usize> {
+        let stops = &self.parcel.stops;
+        let at = match stops.get(guess) {
+            Some(stop) if stop.id == id => guess,
+            _ => stops.binary_search_by_key(&id, |stop| stop.id).ok()?,
+        };
+        let told = self.told.get_mut(at)?;
+        (!mem::replace(told, true)).then_some(at)
+    }
+
+    /// Somebody who was not told.
+    fn untold(&mut self) -> Option<u64> {
+        while self.told.get(self.next).is_some_and(|told| *told) {
+            self.next += 1;
+        }
+        self.parcel.stops.get(self.next).map(|stop| stop.id)
+    }
+}
+
+/// All that was handed over and not told to all.
+#[derive(Default)]
+pub struct Round {
+    /// The oldest first.
+    pending: VecDeque<Pending>,
+    /// They are told before all others.
+    speakers: VecDeque<u64>,
+    /// How many others were told since the last parcel came.
+    others: usize,
+    /// The stops of one connection: which parcel, and where in it.
+    own: Vec<(usize, usize)>,
+    joined: Joined,
+    report: Report,
+    reports: Arc<Reports>,
+}
+
+impl Round {
+    /// What it comes upon goes there.
+    pub fn new(reports: Arc<Reports>) -> Self {
+        Self {
+            reports,
+            ..Self::default()
+        }
+    }
+
+    /// Whether all are told.
+    pub fn is_done(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Whether another parcel may be taken, if at most about so many bytes may be kept back from anybody.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        let most = self.pending.iter().map(|pending| pending.most);
+        let frames = self.pending.iter().map(|p| p.parcel.outs.len());
+        self.is_done()
+            || (self.speakers.is_empty()
+                && self.others >= OTHERS
+                && most.sum::<usize>() < bytes
+                && frames.sum::<usize>() < FRAMES)
+    }
+
+    /// Takes a parcel; `wait` is dropped when all are told, and what was come upon is reported.
+    pub fn add(&mut self, parcel: Parcel, wait: Option<SyncSender<Infallible>>) {
+        self.speakers.extend(&parcel.speakers);
+        self.others = 0;
+        self.pending.push_back(Pending {
+            told: vec![false; parcel.stops.len()],
+            next: 0,
+            most: parcel.most(),
+            parcel,
+            wait,
+        });
+    }
+
+    /// Tells one connection all that is there for it. Nobody waits.
+    pub fn step(&mut self) {
+        if let Some(id) = self.speakers.pop_front() {
+            self.tell(id);
+        } else if let Some(id) = self.pending.front_mut().and_then(Pending::untold) {
+            self.others += 1;
+            self.tell(id);
+        } else {
+            self.finish();
+        }
+    }
+
+    /// Reports what was come upon so far.
+    pub fn report(&mut self) {
+        self.reports.write(mem::take(&mut self.report));
+    }
+
+    fn tell(&mut self, id: u64) {
+        self.own.clear();
+        let mut guess = 0;
+        for (parcel, pending) in self.pending.iter_mut().enumerate() {
+            if let Some(stop) = pending.take(id, guess) {
+                self.own.push((parcel, stop));
+                guess = stop;
+            }
+        }
+        let stops = self.own.iter().filter_map(|(parcel, stop)| {
+            let parcel = &self.pending.get(*parcel)?.parcel;
+            Some((parcel, parcel.stops.get(*stop)?))
+        });
+        let Some((_, Stop { mailbox, .. })) = stops.clone().next() else {
+            // It was told with those before, or has gone.
+            return;
+        };
+        let outs = stops.flat_map(|(parcel, stop)| parcel.told_at(stop));
+        match mailbox.put(outs.clone(), &mut self.joined) {
+            Ok(Put::Sent) if outs.clone().any(|out| matches!(out, Out::More)) => {
+                self.report.drained.push(id);
+            }
+            Ok(_) => {}
+            Err(_) => self.report.slow.push(id),
+        }
+    }
+
+    /// Lets go of the oldest parcel, which all are told.
+    fn finish(&mut self) {
+        self.joined.forget();
+        let Some(Pending { parcel, wait, .. }) = self.pending.pop_front() else {
+            return;
+        };
+        // Nothing comes after their last words, for which there may have been no room.
+        for (id, outbox) in parcel.leaving {
+            if outbox.is_behind() {
+                tracing::info!(id, "a slow consumer is cut off");
+                self.report.cut += 1;
+                outbox.cut(4008, "slow consumer");
+            }
+        }
+        self.report();
+        drop(wait);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::{
+        outbox::{Outbox, Queue, outbox},
+        wire::Encoded,
+    };
+
+    /// Connections, whose ids are their places.
+    fn connections<const N: usize>() -> [(Outbox, Queue); N] {
+        std::array::from_fn(|_| {
+            let (outbox, queue, _cut) = outbox(1_000_000, None);
+            (outbox, queue)
+        })
+    }
+
+    /// A word that one says, for all.
+    fn said(by: u64, word: &str, connections: &[(Outbox, Queue)]) -> Parcel {
+        let word = Out::Text(Encoded::text(word));
+        let stops = connections.iter().zip(0..).map(|((outbox, _), at)| Stop {
+            id: at as u64,
+            outs: at..at + 1,
+            mailbox: outbox.mailbox().clone(),
+        });
+        Parcel {
+            outs: (0..connections.len() as u64)
+                .map(|id| (id, word.clone()))
+                .collect(),
+            order: (0..connections.len()).collect(),
+            stops: stops.collect(),
+            speakers: vec![by],
+            ..Parcel::default()
+        }
+    }
+
+    /// What each one hears of in the next steps.
+    fn heard(
+        round: &mut Round,
+        steps: usize,
+        connections: &mut [(Outbox, Queue)],
+    ) -> Vec<(usize, String)> {
+        let mut all = vec![];
+        for _ in 0..steps {
+            round.step();
+            for (at, (_, queue)) in connections.iter_mut().enumerate() {
+                let mut taken = vec![];
+                if queue.take(&mut taken).now_or_never() == Some(true) {
+                    let words = taken.iter().filter_map(Out::bytes);
+                    let words =
+                        words.map(|frame| String::from_utf8_lossy(&frame[2..]).into_owned());
+                    all.push((at, words.collect::<Vec<_>>().join(" ")));
+                }
+            }
+        }
+        all
+    }
+
+    fn pairs(expected: &[(usize, &str)]) -> Vec<(usize, String)> {
+        let pairs = expected.iter();
+        pairs
+            .map(|(at, words)| (*at, (*words).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn who_spoke_hears_first_and_the_others_all_that_came_meanwhile() {
+        let mut all = connections::<4>();
+        let mut round = Round::default();
+        round.add(said(2, "one", &all), None);
+        let first = heard(&mut round, 2, &mut all);
+        assert_eq!(first, pairs(&[(2, "one"), (0, "one")]));
+        round.add(said(3, "two", &all), None);
+        round.add(said(2, "three", &all), None);
+        let then = heard(&mut round, 4, &mut all);
+        let untold = [(3, "one two three"), (2, "two three"), (1, "one two three")];
+        assert_eq!(then, pairs(&untold));
+        assert_eq!(heard(&mut round, 10, &mut all), pairs(&[(0, "two three")]));
+        assert!(round.is_done());
+    }
+
+    #[test]
+    fn nobody_is_put_off_by_those_who_speak() {
+        let mut all = connections::<40>();
+        let mut round = Round::default();
+        let mut steps = 0;
+        for _ in 0..3 {
+            assert!(round.has_room(1_000));
+            round.add(said(39, "word", &all), None);
+            while !round.has_room(1_000) {
+                round.step();
+                steps += 1;
+            }
+        }
+        // The one who spoke, and sixteen others; when all were told of the first parcel, it is let go of.
+        assert_eq!(steps, 3 * (OTHERS + 1) + 1);
+        let told = all.iter_mut().filter_map(|(_, queue)| {
+            let mut taken = vec![];
+            queue.take(&mut taken).now_or_never()
+        });
+        assert_eq!(told.count(), 40);
+    }
+
+    #[test]
+    fn no_more_is_taken_than_may_be_kept_back_from_a_connection() {
+        let all = connections::<40>();
+        let mut round = Round::default();
+        let told = |round: &mut Round| {
+            for _ in 0..=OTHERS {
+                round.step();
+            }
+        };
+        let weight = Out::Text(Encoded::text("four")).weight();
+        round.add(said(0, "four", &all), None);
+        assert!(!round.has_room(2 * weight), "others were not told yet");
+        told(&mut round);
+        assert!(round.has_room(2 * weight));
+        round.add(said(0, "four", &all), None);
+        told(&mut round);
+        assert!(!round.has_room(2 * weight));
+        while !round.is_done() {
+            assert!(!round.has_room(weight));
+            round.step();
+        }
+        assert!(round.has_room(weight));
+    }
+}
