@@ -82,9 +82,9 @@ impl Encoded {
         &self.frame
     }
 
-    /// The text in it, which shares its memory.
-    pub fn payload(&self) -> Bytes {
-        self.frame.slice(self.head..)
+    /// The text in it.
+    pub fn payload(&self) -> &[u8] {
+        self.frame.get(self.head..).unwrap_or_default()
     }
 
     /// The text in it, in bytes.

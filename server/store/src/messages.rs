@@ -43,7 +43,7 @@ impl Store {
         channel: &str,
         offset: u64,
         at: i64,
-        json: Bytes,
+        json: impl AsRef<[u8]>,
     ) -> Result<(), StoreError> {
         if self.db.is_autocommit() {
             self.begin()?;
@@ -51,8 +51,13 @@ impl Store {
             let committed = self.commit();
             return added.and(committed);
         }
-        let line = Line { offset, at, json };
-        let added = self.tail.borrow_mut().add(channel, line);
+        let added = match std::str::from_utf8(json.as_ref()) {
+            Ok(json) => self
+                .tail
+                .borrow_mut()
+                .add(channel, Line { offset, at, json }),
+            Err(_) => Err(StoreError::Place(channel.to_owned(), offset)),
+        };
         if added.is_err() && self.failed.get().is_none() {
             self.failed.set(Some(false));
         }
@@ -62,14 +67,15 @@ impl Store {
     /// Writes what the batch said to the journal, and settles some of a long one: twice as much as was said, so
     /// that it gets shorter, and no batch has to wait long.
     pub(crate) fn write_journal(&self) -> Result<(), StoreError> {
-        let (seq, lines) = self.tail.borrow_mut().take_unwritten();
-        if lines.is_empty() {
+        match self.tail.borrow().unwritten() {
+            Some((seq, lines)) => {
+                let sql = "INSERT INTO journal (seq, lines) VALUES (?1, ?2)";
+                self.write(sql, params![seq, lines])?;
+            }
             // Where nothing is said, nothing is written: on a full disk it would fail for ever.
-            return Ok(());
+            None => return Ok(()),
         }
-        let said = lines.len();
-        let sql = "INSERT INTO journal (seq, lines) VALUES (?1, ?2)";
-        self.write(sql, params![seq, lines])?;
+        let said = self.tail.borrow_mut().written();
         let mut written = said;
         while self.tail.borrow().is_long() && written < 3 * said {
             match self.settle_chunk()? {
@@ -113,8 +119,7 @@ impl Store {
             .prepare_cached("SELECT seq, lines FROM journal ORDER BY seq")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
-            let lines: String = row.get(1)?;
-            tail.read(row.get(0)?, &lines, &mut known)?;
+            tail.read(row.get(0)?, row.get(1)?, &mut known)?;
         }
         self.tail.replace(tail);
         Ok(())
@@ -135,19 +140,19 @@ impl Store {
             return Ok(0);
         };
         let (mut text, mut range, mut youngest) = (String::new(), None, i64::MIN);
-        while text.len() < CHUNK
-            && let Some(Line { offset, at, json }) = tail.pop(&channel, |_| true)
-        {
-            text.push_str(itoa::Buffer::new().format(at));
-            text.push(' ');
-            let json = std::str::from_utf8(&json).map_err(|_| {
-                StoreError::Damaged(format!("message {offset} of {channel} is no text"))
-            })?;
-            text.push_str(json);
-            text.push('\n');
+        let mut count = 0;
+        for Line { offset, at, json } in tail.of(&channel) {
+            for part in [itoa::Buffer::new().format(at), " ", json, "\n"] {
+                text.push_str(part);
+            }
             range = Some((range.map_or(offset, |(first, _)| first), offset));
             youngest = youngest.max(at);
+            count += 1;
+            if text.len() >= CHUNK {
+                break;
+            }
         }
+        tail.take(&channel, count);
         if let Some((first, last)) = range {
             self.write(
                 "INSERT INTO chunk (channel, first, last, at, lines) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -191,7 +196,7 @@ impl Store {
         }
         let tail = self.tail.borrow();
         for line in tail.of(channel).skip_while(|line| line.offset <= offset) {
-            if !take(line.offset, line.json.clone()) {
+            if !take(line.offset, Bytes::copy_from_slice(line.json.as_bytes())) {
                 break;
             }
         }
@@ -281,7 +286,9 @@ impl Store {
             params![channel, number(end)],
         )?;
         let mut tail = self.tail.borrow_mut();
-        while tail.pop(channel, |line| line.offset <= end).is_some() {}
+        let count = tail.of(channel).take_while(|line| line.offset <= end);
+        let count = count.count();
+        tail.take(channel, count);
         Ok(end - first + 1)
     }
 

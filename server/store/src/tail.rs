@@ -4,9 +4,10 @@
 //! than what is said in one. A long journal is settled little by little, see [`crate::messages`]: the oldest
 //! messages first, and a row is taken away once all of its messages are settled or forgotten.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
-
-use bytes::Bytes;
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    ops::Range,
+};
 
 use crate::StoreError;
 
@@ -20,22 +21,32 @@ const ROWS: usize = 64;
 const ROW_BYTES: usize = 256 * 1024;
 
 /// A message.
-#[derive(Clone, Debug)]
-pub struct Line {
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'t> {
     /// Its place in the channel's order.
     pub offset: u64,
     /// When it was said, Unix milliseconds.
     pub at: i64,
     /// What is sent to readers, JSON.
-    pub json: Bytes,
+    pub json: &'t str,
+}
+
+/// Where a line is.
+struct Place {
+    offset: u64,
+    at: i64,
+    /// Its row.
+    seq: i64,
+    /// Its JSON, in the text of that row.
+    json: Range<usize>,
 }
 
 /// A row of the journal.
 struct Row {
     seq: i64,
-    /// All of its lines.
+    /// A line for each message: channel, offset, when it was said, and the JSON, with blanks between them.
+    text: String,
     lines: usize,
-    bytes: usize,
     /// Lines that are neither settled nor forgotten.
     left: usize,
 }
@@ -43,8 +54,7 @@ struct Row {
 /// Messages that are not settled yet, by channel, each without a gap.
 #[derive(Default)]
 pub struct Tail {
-    /// The lines of each channel, with the row that each is in.
-    channels: HashMap<String, VecDeque<(Line, i64)>>,
+    channels: HashMap<String, VecDeque<Place>>,
     /// The oldest row that each channel has a line in.
     oldest: BTreeSet<(i64, String)>,
     /// The journal's rows, and the one of the batch that is under way, if it has lines.
@@ -52,29 +62,40 @@ pub struct Tail {
     /// Of all rows.
     lines: usize,
     bytes: usize,
-    /// The row of the batch that is under way.
-    unwritten: String,
-    /// Its place.
+    /// The place of the row of the batch that is under way.
     next: i64,
 }
 
 impl Tail {
     /// Adds a message of the batch that is under way.
-    pub fn add(&mut self, channel: &str, line: Line) -> Result<(), StoreError> {
-        let place = || StoreError::Place(channel.to_owned(), line.offset);
-        let json = std::str::from_utf8(&line.json).ok();
-        let json = json.filter(|json| !json.contains('\n')).ok_or_else(place)?;
-        let before = self.unwritten.len();
-        let (mut offset, mut at) = (itoa::Buffer::new(), itoa::Buffer::new());
-        let (offset, at) = (offset.format(line.offset), at.format(line.at));
-        for part in [channel, " ", offset, " ", at, " ", json, "\n"] {
-            self.unwritten.push_str(part);
+    pub fn add(&mut self, channel: &str, line: Line<'_>) -> Result<(), StoreError> {
+        let Line { offset, at, json } = line;
+        if json.contains('\n') {
+            return Err(StoreError::Place(channel.to_owned(), offset));
         }
-        let bytes = self.unwritten.len() - before;
-        self.count(self.next, bytes);
-        // Without the frames beside it, with which it shares its memory.
-        let json = Bytes::copy_from_slice(&line.json);
-        self.keep(channel, Line { json, ..line }, self.next)
+        let (mut number, mut time) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let (number, time) = (number.format(offset), time.format(at));
+        let row = self.row();
+        let before = row.text.len();
+        for part in [channel, " ", number, " ", time, " "] {
+            row.text.push_str(part);
+        }
+        let start = row.text.len();
+        row.text.push_str(json);
+        let json = start..row.text.len();
+        row.text.push('\n');
+        row.lines += 1;
+        row.left += 1;
+        let (seq, bytes) = (row.seq, row.text.len() - before);
+        self.lines += 1;
+        self.bytes += bytes;
+        let place = Place {
+            offset,
+            at,
+            seq,
+            json,
+        };
+        self.keep(channel, place)
     }
 
     /// Adds a row of the journal, without what was settled or forgotten: `known` gives an offset up to which all
@@ -82,84 +103,90 @@ impl Tail {
     pub fn read(
         &mut self,
         seq: i64,
-        row: &str,
+        text: String,
         mut known: impl FnMut(&str) -> Result<u64, StoreError>,
     ) -> Result<(), StoreError> {
         self.next = seq + 1;
-        for line in row.split_inclusive('\n') {
+        let mut row = Row::new(seq, String::new());
+        let mut end = 0;
+        for line in text.split_inclusive('\n') {
+            end += line.len();
             let damaged = || StoreError::Damaged(format!("the journal says {line:?}"));
-            let mut parts = line.trim_end_matches('\n').splitn(4, ' ');
+            let (line, last) = match line.strip_suffix('\n') {
+                Some(line) => (line, end - 1),
+                None => (line, end),
+            };
+            let mut parts = line.splitn(4, ' ');
             let (Some(channel), Some(offset), Some(at), Some(json)) =
                 (parts.next(), parts.next(), parts.next(), parts.next())
             else {
                 return Err(damaged());
             };
-            let read = Line {
+            let place = Place {
                 offset: offset.parse().map_err(|_| damaged())?,
                 at: at.parse().map_err(|_| damaged())?,
-                json: Bytes::copy_from_slice(json.as_bytes()),
+                seq,
+                json: last - json.len()..last,
             };
-            self.count(seq, line.len());
-            match read.offset > known(channel)? {
-                true => self.keep(channel, read, seq)?,
-                false => self.done(seq),
+            row.lines += 1;
+            if place.offset > known(channel)? {
+                row.left += 1;
+                self.keep(channel, place)?;
             }
         }
+        self.lines += row.lines;
+        self.bytes += text.len();
+        self.rows.push_back(Row { text, ..row });
         Ok(())
     }
 
-    /// Counts a line of the last row.
-    fn count(&mut self, seq: i64, bytes: usize) {
-        if self.rows.back().is_none_or(|row| row.seq != seq) {
-            self.rows.push_back(Row {
-                seq,
-                lines: 0,
-                bytes: 0,
-                left: 0,
-            });
+    /// The row of the batch that is under way.
+    fn row(&mut self) -> &mut Row {
+        let usual = match self.rows.back() {
+            Some(row) if row.seq == self.next => None,
+            Some(row) => Some(row.text.len()),
+            None => Some(0),
+        };
+        if let Some(usual) = usual {
+            let row = Row::new(self.next, String::with_capacity(usual));
+            self.rows.push_back(row);
         }
-        if let Some(row) = self.rows.back_mut() {
-            row.lines += 1;
-            row.bytes += bytes;
-            row.left += 1;
-        }
-        self.lines += 1;
-        self.bytes += bytes;
+        let last = self.rows.len() - 1;
+        &mut self.rows[last]
     }
 
-    fn keep(&mut self, channel: &str, line: Line, seq: i64) -> Result<(), StoreError> {
-        let lines = match self.channels.get_mut(channel) {
-            Some(lines) => lines,
+    fn keep(&mut self, channel: &str, place: Place) -> Result<(), StoreError> {
+        let places = match self.channels.get_mut(channel) {
+            Some(places) => places,
             None => self.channels.entry(channel.to_owned()).or_default(),
         };
-        match lines.back() {
-            Some((last, _)) if last.offset + 1 != line.offset => {
-                return Err(StoreError::Place(channel.to_owned(), line.offset));
+        match places.back() {
+            Some(last) if last.offset + 1 != place.offset => {
+                return Err(StoreError::Place(channel.to_owned(), place.offset));
             }
             Some(_) => {}
             None => {
-                self.oldest.insert((seq, channel.to_owned()));
+                self.oldest.insert((place.seq, channel.to_owned()));
             }
         }
-        lines.push_back((line, seq));
+        places.push_back(place);
         Ok(())
     }
 
-    /// A line of a row is settled or forgotten.
-    fn done(&mut self, seq: i64) {
-        let at = self.rows.partition_point(|row| row.seq < seq);
-        if let Some(row) = self.rows.get_mut(at) {
-            row.left -= 1;
-        }
+    /// What is to be written to the journal: the row's place, and its lines; none when nothing was said.
+    pub fn unwritten(&self) -> Option<(i64, &str)> {
+        let row = self.rows.back()?;
+        (row.seq == self.next).then_some((row.seq, &row.text))
     }
 
-    /// What is to be written to the journal, once: the row's place, and its lines.
-    pub fn take_unwritten(&mut self) -> (i64, String) {
-        let row = (self.next, std::mem::take(&mut self.unwritten));
-        if !row.1.is_empty() {
-            self.next += 1;
-        }
-        row
+    /// That is done; gives its bytes.
+    pub fn written(&mut self) -> usize {
+        let Some(row) = self.rows.back_mut().filter(|row| row.seq == self.next) else {
+            return 0;
+        };
+        self.next += 1;
+        row.text.shrink_to_fit();
+        row.text.len()
     }
 
     /// Whether it is time to settle some.
@@ -175,40 +202,68 @@ impl Tail {
     /// The place up to which rows can be taken away, when these are some: they are as good as gone.
     pub fn take_rows(&mut self) -> Option<i64> {
         let free = self.rows.iter().take_while(|row| row.left == 0);
-        let (count, bytes) =
-            free.fold((0, 0), |(count, bytes), row| (count + 1, bytes + row.bytes));
+        let (count, bytes) = free.fold((0, 0), |(count, bytes), row| {
+            (count + 1, bytes + row.text.len())
+        });
         if count < ROWS && bytes < ROW_BYTES {
             return None;
         }
         let mut last = None;
         for row in self.rows.drain(..count) {
             self.lines -= row.lines;
-            self.bytes -= row.bytes;
+            self.bytes -= row.text.len();
             last = Some(row.seq);
         }
         last
     }
 
     /// The messages of a channel, oldest first.
-    pub fn of(&self, channel: &str) -> impl DoubleEndedIterator<Item = &Line> {
-        let lines = self.channels.get(channel).into_iter().flatten();
-        lines.map(|(line, _)| line)
+    pub fn of(&self, channel: &str) -> impl DoubleEndedIterator<Item = Line<'_>> {
+        let places = self.channels.get(channel).into_iter().flatten();
+        places.filter_map(|place| {
+            let at = self.rows.partition_point(|row| row.seq < place.seq);
+            let row = self.rows.get(at)?;
+            Some(Line {
+                offset: place.offset,
+                at: place.at,
+                json: row.text.get(place.json.clone())?,
+            })
+        })
     }
 
-    /// Takes the oldest message of a channel out, if it passes.
-    pub fn pop(&mut self, channel: &str, pass: impl FnOnce(&Line) -> bool) -> Option<Line> {
-        let lines = self.channels.get_mut(channel)?;
-        let (line, seq) = lines.pop_front_if(|(line, _)| pass(line))?;
-        let next = lines.front().map(|(_, seq)| *seq);
+    /// Takes the oldest messages of a channel out, so many.
+    pub fn take(&mut self, channel: &str, count: usize) {
+        let Some(places) = self.channels.get_mut(channel) else {
+            return;
+        };
+        let first = places.front().map(|place| place.seq);
+        for place in places.drain(..count.min(places.len())) {
+            let at = self.rows.partition_point(|row| row.seq < place.seq);
+            if let Some(row) = self.rows.get_mut(at) {
+                row.left -= 1;
+            }
+        }
+        let next = places.front().map(|place| place.seq);
         if next.is_none() {
             self.channels.remove(channel);
         }
-        if next != Some(seq) {
-            self.oldest.remove(&(seq, channel.to_owned()));
-            self.oldest
-                .extend(next.map(|next| (next, channel.to_owned())));
+        if next != first {
+            let of = |seq: i64| (seq, channel.to_owned());
+            if let Some(first) = first {
+                self.oldest.remove(&of(first));
+            }
+            self.oldest.extend(next.map(of));
         }
-        self.done(seq);
-        Some(line)
+    }
+}
+
+impl Row {
+    fn new(seq: i64, text: String) -> Self {
+        Self {
+            seq,
+            text,
+            lines: 0,
+            left: 0,
+        }
     }
 }

@@ -20,7 +20,7 @@ fn what_was_stored_is_there_after_reopening() {
         store.create_channel(&channel).unwrap();
         for offset in 1..=3 {
             store
-                .append("#a", offset, 1000, format!("m{offset}").into())
+                .append("#a", offset, 1000, format!("m{offset}"))
                 .unwrap();
         }
         store.allow("key", "note", 7).unwrap();
@@ -52,16 +52,16 @@ fn a_batch_is_stored_as_a_whole_or_not_at_all() {
     let store = Store::open(&path).unwrap();
     let other = || Store::open(&path).unwrap();
     store.begin().unwrap();
-    store.append("#a", 1, 0, "one".into()).unwrap();
+    store.append("#a", 1, 0, "one").unwrap();
     assert_eq!(texts(&other(), 0), [""; 0], "seen before the commit");
-    store.append("#a", 2, 0, "two".into()).unwrap();
+    store.append("#a", 2, 0, "two").unwrap();
     store.commit().unwrap();
     assert_eq!(texts(&other(), 0), ["one", "two"]);
 
     store.begin().unwrap();
-    store.append("#a", 3, 0, "three".into()).unwrap();
-    store.append("#a", 3, 0, "again".into()).unwrap_err();
-    store.append("#a", 4, 0, "four".into()).unwrap();
+    store.append("#a", 3, 0, "three").unwrap();
+    store.append("#a", 3, 0, "again").unwrap_err();
+    store.append("#a", 4, 0, "four").unwrap();
     assert!(matches!(
         store.commit(),
         Err(StoreError::Batch { full: false })
@@ -69,7 +69,7 @@ fn a_batch_is_stored_as_a_whole_or_not_at_all() {
     assert_eq!(texts(&store, 0), ["one", "two"]);
 
     store.begin().unwrap();
-    store.append("#a", 3, 0, "three".into()).unwrap();
+    store.append("#a", 3, 0, "three").unwrap();
     store.commit().unwrap();
     assert_eq!(texts(&other(), 2), ["three"]);
 }
@@ -80,7 +80,7 @@ fn reading_is_bounded_in_messages_and_bytes_and_always_goes_on() {
     let store = Store::open(&dir.path().join("chat.db")).unwrap();
     assert_eq!(store.first("#a").unwrap(), None);
     for offset in 3..=6 {
-        store.append("#a", offset, 0, "four".into()).unwrap();
+        store.append("#a", offset, 0, "four").unwrap();
     }
     assert_eq!(store.first("#a").unwrap(), Some(3));
     let read = |after, count, bytes| {
@@ -146,12 +146,7 @@ fn what_is_forgotten_is_gone_and_the_order_goes_on_after_it() {
         .unwrap();
     for offset in 1..=10 {
         store
-            .append(
-                "#a",
-                offset,
-                100 + i64::try_from(offset).unwrap(),
-                "m".into(),
-            )
+            .append("#a", offset, 100 + i64::try_from(offset).unwrap(), "m")
             .unwrap();
     }
     assert_eq!(store.older("#a", 101).unwrap(), None);
@@ -221,9 +216,9 @@ fn a_backup_is_whole_also_while_the_file_is_in_use_and_overwrites_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (path, copy) = (dir.path().join("chat.db"), dir.path().join("copy.db"));
     let store = Store::open(&path).unwrap();
-    store.append("#a", 1, 0, "one".into()).unwrap();
+    store.append("#a", 1, 0, "one").unwrap();
     store.begin().unwrap();
-    store.append("#a", 2, 0, "not yet".into()).unwrap();
+    store.append("#a", 2, 0, "not yet").unwrap();
     back_up(&path, &copy).unwrap();
     store.commit().unwrap();
     assert!(matches!(back_up(&path, &copy), Err(StoreError::Exists(_))));
@@ -246,7 +241,7 @@ fn a_copy_has_orders_of_its_own_that_go_on_from_those_of_the_original() {
         let content = r#"they write \"epoch\":\"0123456789abcdef\""#;
         format!(r#"{{"content":"{content}","epoch":"{epoch}","offset":1}}"#)
     };
-    store.append("#a", 1, 0, said(&old.epoch).into()).unwrap();
+    store.append("#a", 1, 0, said(&old.epoch)).unwrap();
     back_up(&path, &copy).unwrap();
     let copy = Store::open(&copy).unwrap();
     let new = channel(&copy);
@@ -255,7 +250,7 @@ fn a_copy_has_orders_of_its_own_that_go_on_from_those_of_the_original() {
     assert_eq!(texts(&copy, 0), [said(&new.epoch)]);
     assert_eq!(texts(&store, 0), [said(&old.epoch)]);
     assert_eq!(copy.server_id().unwrap(), store.server_id().unwrap());
-    copy.append("#a", 2, 0, "on the copy".into()).unwrap();
+    copy.append("#a", 2, 0, "on the copy").unwrap();
     let new = channel(&copy);
     for (epoch, offset, shared) in [
         (&old.epoch, 1, true),
@@ -274,9 +269,7 @@ fn damage_is_found() {
     let path = dir.path().join("chat.db");
     let store = Store::open(&path).unwrap();
     for offset in 1..=500 {
-        store
-            .append("#a", offset, 0, "x".repeat(100).into())
-            .unwrap();
+        store.append("#a", offset, 0, "x".repeat(100)).unwrap();
     }
     drop(store);
     check(&path).unwrap();
@@ -335,7 +328,7 @@ fn the_journal_is_settled_and_nothing_of_it_is_missed_or_doubled() {
             store.begin().unwrap();
             for offset in 10 * round + 1..=10 * round + 10 {
                 for channel in channels {
-                    let json = text(channel, offset).into();
+                    let json = text(channel, offset);
                     let at = i64::try_from(offset).unwrap();
                     store.append(channel, offset, at, json).unwrap();
                 }
@@ -344,8 +337,8 @@ fn the_journal_is_settled_and_nothing_of_it_is_missed_or_doubled() {
         }
         // A batch that fails in the midst of it leaves everything as it was.
         store.begin().unwrap();
-        store.append("#a", 5001, 5001, "lost".into()).unwrap();
-        store.append("#a", 5003, 5003, "gap".into()).unwrap_err();
+        store.append("#a", 5001, 5001, "lost").unwrap();
+        store.append("#a", 5003, 5003, "gap").unwrap_err();
         store.commit().unwrap_err();
     }
     for look in 0..2 {

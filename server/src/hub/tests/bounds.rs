@@ -139,7 +139,7 @@ fn the_age_of_messages() {
         fixture
             .hub
             .store
-            .append("#general", offset, now_ms() - age, "{}".into())
+            .append("#general", offset, now_ms() - age, "{}")
             .unwrap();
         fixture.hub.rooms[0].channel.last = offset;
     }

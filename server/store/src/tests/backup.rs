@@ -18,7 +18,7 @@ fn a_backup_that_fails_leaves_nothing_behind() {
     let backups = tempfile::tempdir().unwrap();
     let path = dir.path().join("chat.db");
     let store = Store::open(&path).unwrap();
-    store.append("#a", 1, 0, "one".into()).unwrap();
+    store.append("#a", 1, 0, "one").unwrap();
     store
         .write("INSERT INTO journal (lines) VALUES ('damage')", [])
         .unwrap();

@@ -31,9 +31,7 @@ fn longest(json: &str, batches_per_run: u64) -> i64 {
     for batch in 1..=200 {
         store.begin().unwrap();
         for offset in 100 * (batch - 1) + 1..=100 * batch {
-            store
-                .append("#a", offset, 0, json.to_owned().into())
-                .unwrap();
+            store.append("#a", offset, 0, json).unwrap();
         }
         store.forget("#a", 100 * batch - 10, u64::MAX).unwrap();
         store.commit().unwrap();
@@ -82,7 +80,7 @@ fn a_long_journal_waits_until_something_is_said() {
     store.allow("key", "note", 7).unwrap();
     store.commit().unwrap();
     assert_eq!(journal(&store).0, 1);
-    store.append("#a", 5001, 0, "y".into()).unwrap();
+    store.append("#a", 5001, 0, "y").unwrap();
     assert_eq!(journal(&store), (1, "#a 5001 0 y\n".len() as i64));
     assert_eq!(texts(&store, 5000), ["y"]);
 }
@@ -94,7 +92,7 @@ fn a_file_that_does_not_say_what_was_forgotten_is_not_opened() {
     let store = Store::open(&path).unwrap();
     one_channel(&store);
     for offset in 1..=3 {
-        store.append("#a", offset, 0, "m".into()).unwrap();
+        store.append("#a", offset, 0, "m").unwrap();
     }
     store
         .write("UPDATE channel SET forgotten = 'two'", [])
@@ -119,7 +117,7 @@ fn a_long_journal_gets_shorter_and_no_batch_settles_much_of_it() {
     for offset in 1..=400 {
         store.begin().unwrap();
         for (channel, name) in names.iter().enumerate() {
-            let json = text(channel, offset).into();
+            let json = text(channel, offset);
             store.append(name, offset, 0, json).unwrap();
         }
         store.commit().unwrap();
