@@ -24,8 +24,9 @@ struct Pending {
     parcel: Parcel,
     /// Of each stop.
     told: Vec<bool>,
-    /// All stops before this one are told.
-    next: usize,
+    /// The stops that may be left, the next one last: who is told the same comes together, as what they are told
+    /// is joined once.
+    left: Vec<usize>,
     /// See [`Parcel::most`].
     most: usize,
     /// Dropped when all are told.
@@ -46,10 +47,12 @@ impl Pending {
 
     /// Somebody who was not told.
     fn untold(&mut self) -> Option<u64> {
-        while self.told.get(self.next).is_some_and(|told| *told) {
-            self.next += 1;
+        while let Some(next) = self.left.pop() {
+            if self.told.get(next) == Some(&false) {
+                return self.parcel.stops.get(next).map(|stop| stop.id);
+            }
         }
-        self.parcel.stops.get(self.next).map(|stop| stop.id)
+        None
     }
 }
 
@@ -98,9 +101,15 @@ impl Round {
     pub fn add(&mut self, parcel: Parcel, wait: Option<SyncSender<Infallible>>) {
         self.speakers.extend(&parcel.speakers);
         self.others = 0;
+        let mut left: Vec<_> = (0..parcel.stops.len()).collect();
+        let first = |stop: &usize| {
+            let outs = parcel.stops.get(*stop).map(|stop| stop.outs.start);
+            outs.and_then(|first| parcel.order.get(first))
+        };
+        left.sort_unstable_by_key(|stop| std::cmp::Reverse(first(stop)));
         self.pending.push_back(Pending {
             told: vec![false; parcel.stops.len()],
-            next: 0,
+            left,
             most: parcel.most(),
             parcel,
             wait,
@@ -250,6 +259,19 @@ mod tests {
         assert_eq!(then, pairs(&untold));
         assert_eq!(heard(&mut round, 10, &mut all), pairs(&[(0, "two three")]));
         assert!(round.is_done());
+    }
+
+    #[test]
+    fn who_is_told_the_same_comes_together() {
+        let mut all = connections::<4>();
+        let mut parcel = said(9, "all", &all);
+        // The two of a room, then those of another.
+        parcel.order = vec![0, 2, 1, 3];
+        let mut round = Round::default();
+        round.add(parcel, None);
+        let told = heard(&mut round, 6, &mut all);
+        let order: Vec<_> = told.into_iter().map(|(at, _)| at).collect();
+        assert_eq!(order, [0, 2, 1, 3]);
     }
 
     #[test]
