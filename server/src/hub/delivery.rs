@@ -12,6 +12,9 @@ use crate::{
     wire::Encoded,
 };
 
+/// Room for what a batch says is made at once when the one before said as much, up to this.
+const USUAL: usize = 16 * 1024;
+
 impl Hub {
     /// Tells one connection, once the batch is durable.
     pub(super) fn tell(&mut self, id: u64, frame: &Value) {
@@ -59,7 +62,9 @@ impl Hub {
 
     /// Hands over what is to be said.
     pub(super) fn deliver(&mut self) -> anyhow::Result<()> {
-        let (outs, leaving) = (mem::take(&mut self.outs), mem::take(&mut self.leaving));
+        let outs = Vec::with_capacity(self.outs.len().min(USUAL));
+        let outs = mem::replace(&mut self.outs, outs);
+        let leaving = mem::take(&mut self.leaving);
         let speakers = mem::take(&mut self.speakers);
         if outs.is_empty() && leaving.is_empty() {
             return Ok(());

@@ -43,7 +43,7 @@ impl Hub {
             _ => content,
         };
         let now = now_ms();
-        let stamp = format!("{now}-{}", self.random_base36(6)?);
+        let stamp = self.message_id(now)?;
         // Of the agent as it is now.
         let agent = self.agent(id)?;
         let message = Said {

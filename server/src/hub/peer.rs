@@ -89,7 +89,7 @@ impl Agent {
 
     /// The id as it goes over the wire.
     pub fn at(&self) -> String {
-        format!("@{}", self.id)
+        ["@", &self.id].concat()
     }
 
     /// As lists of members show it.

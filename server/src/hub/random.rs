@@ -20,14 +20,28 @@ impl Hub {
     /// `count` random characters of a-z and 0-9.
     pub(super) fn random_base36(&self, count: usize) -> Result<String, Refusal> {
         let mut text = String::with_capacity(count);
-        while text.len() < count {
+        self.push_base36(&mut text, count)?;
+        Ok(text)
+    }
+
+    /// The id of a message that is said now: the time, and 6 random characters of a-z and 0-9.
+    pub(super) fn message_id(&self, now: i64) -> Result<String, Refusal> {
+        let mut id = now.to_string();
+        id.push('-');
+        self.push_base36(&mut id, 6)?;
+        Ok(id)
+    }
+
+    fn push_base36(&self, text: &mut String, count: usize) -> Result<(), Refusal> {
+        let end = text.len() + count;
+        while text.len() < end {
             let byte = self.random()?;
             // Seven times 36: each character is as likely as the others.
             if byte < 252 {
                 text.push(char::from(DIGITS[usize::from(byte % 36)]));
             }
         }
-        Ok(text)
+        Ok(())
     }
 
     /// An id with a prefix, such as `chal_`: the time in base 36, and 8 random hexadecimal digits.

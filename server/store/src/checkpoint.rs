@@ -11,7 +11,7 @@ use std::{
 use rusqlite::Connection;
 
 /// Bytes that are written before it is worth the while.
-const WRITTEN: usize = 1024 * 1024;
+const WRITTEN: usize = 2 * 1024 * 1024;
 
 /// A thread that does it, from when it is first worth the while until this is dropped.
 pub struct Checkpoints {
