@@ -4,12 +4,7 @@
 //! and each hears all that is there for it in one write: the longer a crowd takes, the fewer writes each message
 //! costs. What any one hears is in the order of the parcels.
 
-use std::{
-    collections::VecDeque,
-    convert::Infallible,
-    mem,
-    sync::{Arc, mpsc::SyncSender},
-};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use super::{Parcel, Report, Reports, Stop};
 use crate::outbox::{Joined, Out, Put};
@@ -27,10 +22,10 @@ struct Pending {
     /// The stops that may be left, the next one last: who is told the same comes together, as what they are told
     /// is joined once.
     left: Vec<usize>,
+    /// How many are told.
+    count: usize,
     /// See [`Parcel::most`].
     most: usize,
-    /// Dropped when all are told.
-    wait: Option<SyncSender<Infallible>>,
 }
 
 impl Pending {
@@ -42,7 +37,11 @@ impl Pending {
             _ => stops.binary_search_by_key(&id, |stop| stop.id).ok()?,
         };
         let told = self.told.get_mut(at)?;
-        (!mem::replace(told, true)).then_some(at)
+        if mem::replace(told, true) {
+            return None;
+        }
+        self.count += 1;
+        Some(at)
     }
 
     /// Somebody who was not told.
@@ -97,8 +96,17 @@ impl Round {
                 && frames.sum::<usize>() < FRAMES)
     }
 
-    /// Takes a parcel; `wait` is dropped when all are told, and what was come upon is reported.
-    pub fn add(&mut self, parcel: Parcel, wait: Option<SyncSender<Infallible>>) {
+    /// Whether those who are left can wait for the next parcel: half are told, nobody waits longer, and at most
+    /// about so many bytes are kept back from anybody.
+    pub fn may_rest(&self, bytes: usize) -> bool {
+        match (self.pending.front(), self.pending.len()) {
+            (Some(only), 1) => only.most < bytes && only.count * 2 >= only.told.len(),
+            (oldest, _) => oldest.is_none(),
+        }
+    }
+
+    /// Takes a parcel.
+    pub fn add(&mut self, parcel: Parcel) {
         self.speakers.extend(&parcel.speakers);
         self.others = 0;
         let mut left: Vec<_> = (0..parcel.stops.len()).collect();
@@ -110,9 +118,9 @@ impl Round {
         self.pending.push_back(Pending {
             told: vec![false; parcel.stops.len()],
             left,
+            count: 0,
             most: parcel.most(),
             parcel,
-            wait,
         });
     }
 
@@ -163,7 +171,7 @@ impl Round {
     /// Lets go of the oldest parcel, which all are told.
     fn finish(&mut self) {
         self.joined.forget();
-        let Some(Pending { parcel, wait, .. }) = self.pending.pop_front() else {
+        let Some(Pending { parcel, .. }) = self.pending.pop_front() else {
             return;
         };
         // Nothing comes after their last words, for which there may have been no room.
@@ -174,8 +182,6 @@ impl Round {
                 outbox.cut(4008, "slow consumer");
             }
         }
-        self.report();
-        drop(wait);
     }
 }
 
@@ -249,11 +255,11 @@ mod tests {
     fn who_spoke_hears_first_and_the_others_all_that_came_meanwhile() {
         let mut all = connections::<4>();
         let mut round = Round::default();
-        round.add(said(2, "one", &all), None);
+        round.add(said(2, "one", &all));
         let first = heard(&mut round, 2, &mut all);
         assert_eq!(first, pairs(&[(2, "one"), (0, "one")]));
-        round.add(said(3, "two", &all), None);
-        round.add(said(2, "three", &all), None);
+        round.add(said(3, "two", &all));
+        round.add(said(2, "three", &all));
         let then = heard(&mut round, 4, &mut all);
         let untold = [(3, "one two three"), (2, "two three"), (1, "one two three")];
         assert_eq!(then, pairs(&untold));
@@ -268,10 +274,32 @@ mod tests {
         // The two of a room, then those of another.
         parcel.order = vec![0, 2, 1, 3];
         let mut round = Round::default();
-        round.add(parcel, None);
+        round.add(parcel);
         let told = heard(&mut round, 6, &mut all);
         let order: Vec<_> = told.into_iter().map(|(at, _)| at).collect();
         assert_eq!(order, [0, 2, 1, 3]);
+    }
+
+    #[test]
+    fn who_is_left_hears_of_the_next_parcel_as_well_and_before_the_others() {
+        let mut all = connections::<4>();
+        let mut round = Round::default();
+        let expected = [
+            [(0, "one"), (1, "one")],
+            [(2, "one two"), (3, "one two")],
+            [(0, "two three"), (1, "two three")],
+        ];
+        for (word, told) in ["one", "two", "three"].into_iter().zip(expected) {
+            let mut parcel = said(9, word, &all);
+            parcel.speakers.clear();
+            round.add(parcel);
+            let mut now = vec![];
+            while !round.may_rest(1000) {
+                now.extend(heard(&mut round, 1, &mut all));
+            }
+            assert_eq!(now, pairs(&told));
+        }
+        assert!(!round.may_rest(10), "too much is kept back");
     }
 
     #[test]
@@ -281,7 +309,7 @@ mod tests {
         let mut steps = 0;
         for _ in 0..3 {
             assert!(round.has_room(1_000));
-            round.add(said(39, "word", &all), None);
+            round.add(said(39, "word", &all));
             while !round.has_room(1_000) {
                 round.step();
                 steps += 1;
@@ -306,11 +334,11 @@ mod tests {
             }
         };
         let weight = Out::Text(Encoded::text("four")).weight();
-        round.add(said(0, "four", &all), None);
+        round.add(said(0, "four", &all));
         assert!(!round.has_room(2 * weight), "others were not told yet");
         told(&mut round);
         assert!(round.has_room(2 * weight));
-        round.add(said(0, "four", &all), None);
+        round.add(said(0, "four", &all));
         told(&mut round);
         assert!(!round.has_room(2 * weight));
         while !round.is_done() {

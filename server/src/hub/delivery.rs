@@ -61,13 +61,14 @@ impl Hub {
     }
 
     /// Hands over what is to be said.
-    pub(super) fn deliver(&mut self) -> anyhow::Result<()> {
+    pub(super) fn deliver(&mut self) {
         let outs = Vec::with_capacity(self.outs.len().min(USUAL));
         let outs = mem::replace(&mut self.outs, outs);
         let leaving = mem::take(&mut self.leaving);
         let speakers = mem::take(&mut self.speakers);
         if outs.is_empty() && leaving.is_empty() {
-            return Ok(());
+            self.courier.go_on(None);
+            return;
         }
         // By connection, and what is for one stays in its order.
         let mut order: Vec<_> = outs
@@ -96,7 +97,7 @@ impl Hub {
             speakers,
             leaving,
         };
-        self.courier.deliver(parcel, self.pace.crowd().is_some())
+        self.courier.deliver(parcel, self.pace.crowd().is_some());
     }
 
     /// Takes in what the courier came upon: who falls too far behind is cut off.
