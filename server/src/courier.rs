@@ -27,10 +27,14 @@ pub use self::{
 
 /// So many connections are told before others may have the core.
 const TURN: usize = 8;
-/// The most bytes that are kept back from anybody while others are told…
+/// See [`kept`].
 const KEPT: usize = 64 * 1024;
-/// …and this part of what may wait for one connection.
-const PART: usize = 8;
+
+/// The most bytes that are kept back from anybody while others are told, besides the last parcel: an eighth of what may
+/// wait for one connection, at most.
+pub fn kept(queue_bytes: usize) -> usize {
+    KEPT.min(queue_bytes / 8)
+}
 
 /// What the hub and the thread share.
 struct Shared {
@@ -91,7 +95,7 @@ pub struct Courier {
     shared: Arc<Shared>,
     reports: Arc<Reports>,
     thread: Option<JoinHandle<()>>,
-    /// The most bytes that are kept back from anybody.
+    /// See [`kept`].
     kept: usize,
     /// Whether there is a core for the courier besides that of the hub.
     has_core: bool,
@@ -122,7 +126,7 @@ impl Courier {
     /// From now on, parcels are delivered by a thread, to connections for which at most so many bytes may wait.
     pub fn start(&mut self, queue_bytes: usize) -> anyhow::Result<()> {
         self.has_core = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
-        self.kept = KEPT.min(queue_bytes / PART);
+        self.kept = kept(queue_bytes);
         let (shared, kept) = (self.shared.clone(), self.kept);
         let thread = std::thread::Builder::new().name("courier".into());
         let thread = thread.spawn(move || shared.work(kept));

@@ -83,7 +83,7 @@ use self::{
 };
 use crate::{
     audit::Audit,
-    courier::Courier,
+    courier::{Courier, kept},
     disk::{Guard, LOOK},
     frame::now_ms,
     inbox::{Command, Commands, Question},
@@ -99,9 +99,9 @@ const SPEAKERS: usize = 64;
 const READING: Duration = Duration::from_millis(10);
 /// The most commands of a batch…
 const BATCH: usize = 4096;
-/// …and bytes of what may come of its frames, but for the last one. A third of what may wait for one client is the
-/// bound as well: somebody may have to be told all of it at once, with what the courier has (of which an eighth may be
-/// older), and is no slow consumer for that.
+/// …and bytes of what may come of its frames, but for the last one. What may wait for one client is a bound as well:
+/// somebody may have to be told all of it at once, with the batch before and what the courier kept back, and is no slow
+/// consumer for that. A third is for the last frames.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// The most that a message is longer when it is told than when it was said.
 const TOLD: usize = 512;
@@ -326,7 +326,8 @@ impl Hub {
     /// Takes what is there, and waits a little for what is about to come.
     fn gather(&self, batch: &mut Vec<Command>, queue: &mut Commands) {
         let (until, expected) = self.pace.patience(Instant::now());
-        let most = BATCH_BYTES.min(self.settings.limits.queue_bytes / 3);
+        let may_wait = self.settings.limits.queue_bytes;
+        let most = BATCH_BYTES.min((may_wait - kept(may_wait)) / 3);
         let mut bytes = 0;
         loop {
             while batch.len() < BATCH
@@ -357,7 +358,6 @@ impl Hub {
         self.store.begin().context("no batch can be begun")?;
         self.trade_goes_on();
         self.hear_courier();
-        self.coming.turn();
         for command in commands {
             self.take(command);
         }
@@ -451,6 +451,7 @@ impl Hub {
         self.checks.clear();
         self.callbacks = Callbacks::default();
         self.floor = Floor::default();
+        self.coming = Coming::default();
         let peers = std::mem::take(&mut self.peers).into_values();
         let leaving = std::mem::take(&mut self.leaving).into_values();
         for outbox in peers.map(|peer| peer.outbox).chain(leaving) {

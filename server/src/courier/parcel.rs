@@ -13,7 +13,7 @@ pub struct Parcel {
     pub order: Vec<usize>,
     /// Who is told which of it, ascending by connection.
     pub stops: Vec<Stop>,
-    /// Connections that spoke, and wait to hear it: they come first.
+    /// Connections that spoke, and may wait to hear it: they come first.
     pub speakers: Vec<u64>,
     /// Connections that end: their last words are in here, or were in an earlier one.
     pub leaving: HashMap<u64, Outbox>,

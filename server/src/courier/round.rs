@@ -1,7 +1,7 @@
 //! The courier's round: whom to tell next, of parcels that came while others were still told the one before.
 //!
-//! Who spoke is told at once, as it may wait for that to go on. Then come those who were told nothing for longest,
-//! and each hears all that is there for it in one write: the longer a crowd takes, the fewer writes each message
+//! Some of those who spoke are told at once, as they may wait for that to go on. Then come those who were told nothing
+//! for longest, and each hears all that is there for it in one write: the longer a crowd takes, the fewer writes each message
 //! costs. What any one hears is in the order of the parcels.
 
 use std::{collections::VecDeque, mem, sync::Arc};
@@ -9,10 +9,13 @@ use std::{collections::VecDeque, mem, sync::Arc};
 use super::{Parcel, Report, Reports, Stop};
 use crate::outbox::{Joined, Out, Put};
 
-/// So many are told for each parcel besides those who spoke, before the next is taken: nobody is put off for ever.
+/// So many others are told for each parcel before the next is taken, or as many as spoke, if these are more: nobody is
+/// put off for ever.
 const OTHERS: usize = 16;
-/// The most frames that a round holds, to be taken another parcel.
+/// No parcel is taken while there are so many frames…
 const FRAMES: usize = 16 * 1024;
+/// …or parcels.
+const PARCELS: usize = 64;
 
 /// A parcel that not all were told.
 struct Pending {
@@ -20,8 +23,8 @@ struct Pending {
     /// Of each stop.
     told: Vec<bool>,
     /// The stops that may be left, the next one last: who is told the same comes together, as what they are told
-    /// is joined once.
-    left: Vec<usize>,
+    /// is joined once. Made when nobody of an older parcel is left.
+    left: Option<Vec<usize>>,
     /// How many are told.
     count: usize,
     /// See [`Parcel::most`].
@@ -46,7 +49,14 @@ impl Pending {
 
     /// Somebody who was not told.
     fn untold(&mut self) -> Option<u64> {
-        while let Some(next) = self.left.pop() {
+        let Parcel { stops, order, .. } = &self.parcel;
+        let left = self.left.get_or_insert_with(|| {
+            let mut left: Vec<_> = (0..stops.len()).collect();
+            let first = |stop: &usize| order.get(stops.get(*stop)?.outs.start);
+            left.sort_unstable_by_key(|stop| std::cmp::Reverse(first(stop)));
+            left
+        });
+        while let Some(next) = left.pop() {
             if self.told.get(next) == Some(&false) {
                 return self.parcel.stops.get(next).map(|stop| stop.id);
             }
@@ -62,8 +72,10 @@ pub struct Round {
     pending: VecDeque<Pending>,
     /// They are told before all others.
     speakers: VecDeque<u64>,
-    /// How many others were told since the last parcel came.
+    /// How many others were told since the last parcel came…
     others: usize,
+    /// …and how many are to be, before the next one.
+    share: usize,
     /// The stops of one connection: which parcel, and where in it.
     own: Vec<(usize, usize)>,
     joined: Joined,
@@ -85,19 +97,21 @@ impl Round {
         self.pending.is_empty()
     }
 
-    /// Whether another parcel may be taken, if at most about so many bytes may be kept back from anybody.
+    /// Whether another parcel may be taken: what all those before it keep back from anybody is less than so many
+    /// bytes.
     pub fn has_room(&self, bytes: usize) -> bool {
-        let most = self.pending.iter().map(|pending| pending.most);
         let frames = self.pending.iter().map(|p| p.parcel.outs.len());
+        let most = self.pending.iter().map(|pending| pending.most);
         self.is_done()
             || (self.speakers.is_empty()
-                && self.others >= OTHERS
-                && most.sum::<usize>() < bytes
-                && frames.sum::<usize>() < FRAMES)
+                && self.others >= self.share
+                && self.pending.len() < PARCELS
+                && frames.sum::<usize>() < FRAMES
+                && most.sum::<usize>() < bytes)
     }
 
-    /// Whether those who are left can wait for the next parcel: half are told, nobody waits longer, and at most
-    /// about so many bytes are kept back from anybody.
+    /// Whether those who are left can wait for the next parcel: half are told, nobody waits longer, and less than so
+    /// many bytes are kept back from anybody.
     pub fn may_rest(&self, bytes: usize) -> bool {
         match (self.pending.front(), self.pending.len()) {
             (Some(only), 1) => only.most < bytes && only.count * 2 >= only.told.len(),
@@ -108,23 +122,21 @@ impl Round {
     /// Takes a parcel.
     pub fn add(&mut self, parcel: Parcel) {
         self.speakers.extend(&parcel.speakers);
-        self.others = 0;
-        let mut left: Vec<_> = (0..parcel.stops.len()).collect();
-        let first = |stop: &usize| {
-            let outs = parcel.stops.get(*stop).map(|stop| stop.outs.start);
-            outs.and_then(|first| parcel.order.get(first))
-        };
-        left.sort_unstable_by_key(|stop| std::cmp::Reverse(first(stop)));
+        (self.others, self.share) = (0, OTHERS.max(parcel.speakers.len()));
         self.pending.push_back(Pending {
             told: vec![false; parcel.stops.len()],
-            left,
+            left: None,
             count: 0,
-            most: parcel.most(),
+            // With so many frames it does not matter.
+            most: match parcel.outs.len() < FRAMES {
+                true => parcel.most(),
+                false => usize::MAX,
+            },
             parcel,
         });
     }
 
-    /// Tells one connection all that is there for it. Nobody waits.
+    /// Tells one connection all that is there for it, or lets go of a parcel. Nobody waits.
     pub fn step(&mut self) {
         if let Some(id) = self.speakers.pop_front() {
             self.tell(id);
@@ -346,5 +358,20 @@ mod tests {
             round.step();
         }
         assert!(round.has_room(weight));
+        // Parcels that say nothing are bounded as well, and those with too many frames.
+        for _ in 0..PARCELS {
+            assert!(round.has_room(1000));
+            round.add(Parcel::default());
+            round.others = OTHERS;
+        }
+        assert!(!round.has_room(1000));
+        round.step();
+        assert!(round.has_room(1000));
+        round.add(Parcel {
+            outs: (0..FRAMES).map(|_| (0, Out::More)).collect(),
+            ..Parcel::default()
+        });
+        round.others = OTHERS;
+        assert!(!round.has_room(1000));
     }
 }

@@ -98,6 +98,7 @@ impl Hub {
             leaving,
         };
         self.courier.deliver(parcel, self.pace.crowd().is_some());
+        self.coming.turn();
     }
 
     /// Takes in what the courier came upon: who falls too far behind is cut off.

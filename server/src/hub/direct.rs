@@ -47,12 +47,12 @@ impl Pairs {
 }
 
 /// Bytes of chunks that are on the way to each connection and may not wait in its outbox yet: of this batch, and
-/// of the one before. The courier may have still older ones, of an eighth of what may wait at most.
+/// of the last one that the courier was given. What it has besides is little, see [`crate::courier::kept`].
 #[derive(Default)]
 pub struct Coming([HashMap<u64, usize>; 2]);
 
 impl Coming {
-    /// A batch begins.
+    /// The courier has this batch.
     pub fn turn(&mut self) {
         self.0.swap(0, 1);
         self.0[0].clear();

@@ -34,6 +34,7 @@ impl Channel {
 impl Store {
     /// All channels, in the order in which they were made.
     pub fn channels(&self) -> Result<Vec<Channel>, StoreError> {
+        self.refresh()?;
         let mut query = self.db.prepare(
             "SELECT name, epoch, verified_only, invite_only, former, former_last
              FROM channel ORDER BY rowid",

@@ -95,6 +95,8 @@ pub struct Store {
     failed: Cell<Option<bool>>,
     /// The youngest messages.
     tail: RefCell<Tail>,
+    /// Whether there may be messages among them that were not stored.
+    stale: Cell<bool>,
     checkpoints: RefCell<Checkpoints>,
 }
 
@@ -121,6 +123,7 @@ impl Store {
             db,
             failed: Cell::new(None),
             tail: RefCell::default(),
+            stale: Cell::new(false),
             checkpoints: RefCell::new(Checkpoints::of(path)),
         };
         store.read_journal()?;
@@ -141,6 +144,7 @@ impl Store {
 
     /// Begins a batch.
     pub fn begin(&self) -> Result<(), StoreError> {
+        self.refresh()?;
         self.failed.set(None);
         Ok(self.statement("BEGIN")?)
     }
@@ -153,13 +157,23 @@ impl Store {
         };
         let done = written.and_then(|()| Ok(self.statement("COMMIT")?));
         if done.is_err() {
+            self.stale.set(true);
             // SQLite ends a transaction by itself after some errors, and after others it does not.
             if !self.db.is_autocommit() {
                 self.db.execute_batch("ROLLBACK")?;
             }
-            self.read_journal()?;
+            self.refresh()?;
         }
         done
+    }
+
+    /// Reads the journal anew if a batch failed since.
+    fn refresh(&self) -> Result<(), StoreError> {
+        if self.stale.get() {
+            self.read_journal()?;
+            self.stale.set(false);
+        }
+        Ok(())
     }
 
     /// Carries out a statement without parameters, which is parsed once.

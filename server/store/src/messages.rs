@@ -195,7 +195,7 @@ impl Store {
             }
         }
         let tail = self.tail.borrow();
-        for line in tail.of(channel).skip_while(|line| line.offset <= offset) {
+        for line in tail.after(channel, offset) {
             if !take(line.offset, Bytes::copy_from_slice(line.json.as_bytes())) {
                 break;
             }
@@ -241,8 +241,8 @@ impl Store {
             }
         }
         let tail = self.tail.borrow();
-        if let Some(young) = tail.of(channel).find(|line| line.at >= at) {
-            return Ok(before(young.offset));
+        if let Some(young) = tail.since(channel, at) {
+            return Ok(before(young));
         }
         self.last(channel)
     }
@@ -286,9 +286,8 @@ impl Store {
             params![channel, number(end)],
         )?;
         let mut tail = self.tail.borrow_mut();
-        let count = tail.of(channel).take_while(|line| line.offset <= end);
-        let count = count.count();
-        tail.take(channel, count);
+        let forgotten = tail.up_to(channel, end);
+        tail.take(channel, forgotten);
         Ok(end - first + 1)
     }
 

@@ -179,7 +179,7 @@ impl Tail {
         (row.seq == self.next).then_some((row.seq, &row.text))
     }
 
-    /// That is done; gives its bytes.
+    /// The row of the batch that is under way is in the journal now; gives its bytes.
     pub fn written(&mut self) -> usize {
         let Some(row) = self.rows.back_mut().filter(|row| row.seq == self.next) else {
             return 0;
@@ -219,15 +219,48 @@ impl Tail {
 
     /// The messages of a channel, oldest first.
     pub fn of(&self, channel: &str) -> impl DoubleEndedIterator<Item = Line<'_>> {
-        let places = self.channels.get(channel).into_iter().flatten();
-        places.filter_map(|place| {
-            let at = self.rows.partition_point(|row| row.seq < place.seq);
-            let row = self.rows.get(at)?;
-            Some(Line {
-                offset: place.offset,
-                at: place.at,
-                json: row.text.get(place.json.clone())?,
-            })
+        self.after(channel, 0)
+    }
+
+    /// The messages of a channel after an offset, oldest first.
+    pub fn after(&self, channel: &str, offset: u64) -> impl DoubleEndedIterator<Item = Line<'_>> {
+        let places = self.channels.get(channel);
+        let skipped = self.up_to(channel, offset);
+        let places = places.map(|places| places.range(skipped..));
+        places
+            .into_iter()
+            .flatten()
+            .filter_map(|place| self.line(place))
+    }
+
+    /// How many messages of a channel have an offset up to this.
+    pub fn up_to(&self, channel: &str, offset: u64) -> usize {
+        let Some(places) = self.channels.get(channel) else {
+            return 0;
+        };
+        // Without a gap.
+        let first = places.front().map_or(0, |place| place.offset);
+        let count = offset.saturating_add(1).saturating_sub(first);
+        usize::try_from(count).map_or(places.len(), |count| count.min(places.len()))
+    }
+
+    /// The offset of the first message of a channel that was said at this time or later.
+    pub fn since(&self, channel: &str, at: i64) -> Option<u64> {
+        let mut places = self.channels.get(channel)?.iter();
+        places
+            .find(|place| place.at >= at)
+            .map(|place| place.offset)
+    }
+
+    fn line(&self, place: &Place) -> Option<Line<'_>> {
+        let row = self.rows.binary_search_by_key(&place.seq, |row| row.seq);
+        let row = row.ok().and_then(|at| self.rows.get(at));
+        let json = row.and_then(|row| row.text.get(place.json.clone()));
+        debug_assert!(json.is_some(), "a line of no row");
+        Some(Line {
+            offset: place.offset,
+            at: place.at,
+            json: json?,
         })
     }
 
@@ -236,23 +269,23 @@ impl Tail {
         let Some(places) = self.channels.get_mut(channel) else {
             return;
         };
-        let first = places.front().map(|place| place.seq);
+        let was_in = places.front().map(|place| place.seq);
         for place in places.drain(..count.min(places.len())) {
-            let at = self.rows.partition_point(|row| row.seq < place.seq);
-            if let Some(row) = self.rows.get_mut(at) {
+            let row = self.rows.binary_search_by_key(&place.seq, |row| row.seq);
+            if let Some(row) = row.ok().and_then(|at| self.rows.get_mut(at)) {
                 row.left -= 1;
             }
         }
-        let next = places.front().map(|place| place.seq);
-        if next.is_none() {
+        let is_in = places.front().map(|place| place.seq);
+        if is_in.is_none() {
             self.channels.remove(channel);
         }
-        if next != first {
+        if is_in != was_in {
             let of = |seq: i64| (seq, channel.to_owned());
-            if let Some(first) = first {
-                self.oldest.remove(&of(first));
+            if let Some(was_in) = was_in {
+                self.oldest.remove(&of(was_in));
             }
-            self.oldest.extend(next.map(of));
+            self.oldest.extend(is_in.map(of));
         }
     }
 }

@@ -138,3 +138,22 @@ fn a_long_journal_gets_shorter_and_no_batch_settles_much_of_it() {
         assert!(found == expected.collect::<Vec<_>>(), "{name}");
     }
 }
+
+#[test]
+fn messages_that_were_not_stored_are_forgotten_when_the_journal_can_be_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("chat.db")).unwrap();
+    one_channel(&store);
+    store.append("#a", 1, 0, "one").unwrap();
+    store.begin().unwrap();
+    store.append("#a", 2, 0, "lost").unwrap();
+    // The journal could not be read after the batch had failed.
+    store.db.execute_batch("ROLLBACK").unwrap();
+    store.stale.set(true);
+    assert_eq!(store.channels().unwrap()[0].last, 1);
+    store.begin().unwrap();
+    store.append("#a", 2, 0, "two").unwrap();
+    store.commit().unwrap();
+    let texts = store.after("#a", 0, 9, usize::MAX).unwrap();
+    assert_eq!(texts, [(1, "one".into()), (2, "two".into())]);
+}
