@@ -17,7 +17,7 @@ const MOST: Duration = Duration::from_millis(2);
 /// A batch of so many commands is of a crowd…
 const CROWD: usize = 128;
 /// …and the next one begins so much later, at most.
-const APART: Duration = Duration::from_millis(12);
+const APART: Duration = Duration::from_millis(9);
 /// Batches of a crowd are apart by so many times of what one takes.
 const REST: u32 = 2;
 

@@ -30,9 +30,14 @@ impl Checkpoints {
         }
     }
 
-    /// So many bytes were written.
+    /// So many bytes are being written.
     pub fn written(&mut self, bytes: usize) {
         self.written += bytes;
+    }
+
+    /// They are durable: a checkpoint that is worth the while begins now, so that it waits for the disk when nobody
+    /// else does.
+    pub fn committed(&mut self) {
         if self.written < WRITTEN {
             return;
         }

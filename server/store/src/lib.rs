@@ -164,6 +164,7 @@ impl Store {
             }
             self.refresh()?;
         }
+        self.checkpoints.borrow_mut().committed();
         done
     }
 
