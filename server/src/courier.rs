@@ -1,9 +1,8 @@
 //! The courier: a thread that carries what is durable to the connections, while the hub is at the next batch.
 //!
-//! On a single core it is not at work beside the hub, but for the moments in which the hub waits for the disk. When a
-//! crowd talks there, the hub itself tells half of them after each batch, and the others with the next one, or when
-//! it has nothing else to do: all hear as soon as with batches twice as far apart, and for as few writes, but of a
-//! batch that is stored sooner.
+//! On a single core it is at work only while the hub waits for the disk. When a crowd talks there, the hub tells half
+//! of it after each batch, and the others with the next one, or as soon as it has nothing else to do. That takes half
+//! as many writes for each batch: batches follow each other faster, and nobody hears later for it.
 //!
 //! What the courier comes upon, the hub hears at its next batch.
 
