@@ -268,15 +268,13 @@ impl Hub {
         let reports = self.courier.reports().clone();
         loop {
             if let Some(next) = self.pace.crowd() {
-                self.courier.go_on(Some(next));
+                self.courier.go_on(|| Instant::now() >= next)?;
                 std::thread::sleep(next.saturating_duration_since(Instant::now()));
                 turns.read(READING);
                 // A crowd that has gone is not waited for.
                 turns.take(queue.len() > 0);
             }
-            if queue.len() == 0 {
-                self.courier.go_on(None);
-            }
+            self.courier.go_on(|| queue.len() > 0)?;
             let notices = self.notices.due(self.settings.limits.notice);
             let trade = match self.disk.is_full() {
                 // What is due there waits for room.
@@ -314,11 +312,10 @@ impl Hub {
             queue.done(room);
             self.pace.done(began, size, queue.len(), took);
             turns.take(self.pace.crowd().is_some());
-            self.deliver();
+            self.deliver()?;
             self.pace.told(Instant::now());
             if stop {
-                self.say_goodbye();
-                return Ok(());
+                return self.say_goodbye();
             }
         }
     }
@@ -378,7 +375,7 @@ impl Hub {
                 self.counts.failed_batches += 1;
                 self.write_failed(&error);
                 // What was said before is true, and still to be told.
-                self.courier.finish();
+                self.courier.finish()?;
                 self.start_over().context("storage can't be read")?;
             }
         }

@@ -1,8 +1,8 @@
 //! The courier's round: whom to tell next, of parcels that came while others were still told the one before.
 //!
 //! Some of those who spoke are told at once, as they may wait for that to go on. Then come those who were told nothing
-//! for longest, and each hears all that is there for it in one write: the longer a crowd takes, the fewer writes each message
-//! costs. What any one hears is in the order of the parcels.
+//! for longest, and each hears all that is there for it in one write: the longer a crowd takes, the fewer writes each
+//! message costs. What any one hears is in the order of the parcels.
 
 use std::{collections::VecDeque, mem, sync::Arc};
 
@@ -127,11 +127,7 @@ impl Round {
             told: vec![false; parcel.stops.len()],
             left: None,
             count: 0,
-            // With so many frames it does not matter.
-            most: match parcel.outs.len() < FRAMES {
-                true => parcel.most(),
-                false => usize::MAX,
-            },
+            most: parcel.most(),
             parcel,
         });
     }

@@ -61,14 +61,16 @@ impl Hub {
     }
 
     /// Hands over what is to be said.
-    pub(super) fn deliver(&mut self) {
+    pub(super) fn deliver(&mut self) -> anyhow::Result<()> {
         let outs = Vec::with_capacity(self.outs.len().min(USUAL));
         let outs = mem::replace(&mut self.outs, outs);
         let leaving = mem::take(&mut self.leaving);
         let speakers = mem::take(&mut self.speakers);
         if outs.is_empty() && leaving.is_empty() {
-            self.courier.go_on(None);
-            return;
+            if self.courier.is_done() {
+                self.coming.turn();
+            }
+            return Ok(());
         }
         // By connection, and what is for one stays in its order.
         let mut order: Vec<_> = outs
@@ -97,8 +99,9 @@ impl Hub {
             speakers,
             leaving,
         };
-        self.courier.deliver(parcel, self.pace.crowd().is_some());
+        self.courier.deliver(parcel, self.pace.crowd().is_some())?;
         self.coming.turn();
+        Ok(())
     }
 
     /// Takes in what the courier came upon: who falls too far behind is cut off.

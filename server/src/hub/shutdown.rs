@@ -12,7 +12,7 @@ const FIRST_MS: u64 = 250;
 
 impl Hub {
     /// Tells everybody when to come back. What they were to be told before is in their queues already.
-    pub(super) fn say_goodbye(&mut self) {
+    pub(super) fn say_goodbye(&mut self) -> anyhow::Result<()> {
         for id in self.peers.keys().copied().collect::<Vec<_>>() {
             let random = self.random_hex(4).unwrap_or_default();
             let random = u64::from_str_radix(&random, 16).unwrap_or(id);
@@ -21,6 +21,6 @@ impl Hub {
             self.tell(id, &make("SERVER_STOPPING", text));
             self.outs.push((id, Out::Close(1001, "server is stopping")));
         }
-        self.deliver();
+        self.deliver()
     }
 }

@@ -54,7 +54,7 @@ impl Fixture {
 
     fn carry_out(&mut self, commands: impl IntoIterator<Item = Command>) {
         self.hub.batch(commands.into_iter()).unwrap();
-        self.hub.deliver();
+        self.hub.deliver().unwrap();
         while !self.hub.courier.reports().is_empty() {
             self.carry_out([]);
         }

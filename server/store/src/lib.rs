@@ -158,19 +158,20 @@ impl Store {
         let done = written.and_then(|()| Ok(self.statement("COMMIT")?));
         if done.is_err() {
             self.stale.set(true);
+            self.refresh()?;
+        } else {
+            self.checkpoints.borrow_mut().committed();
+        }
+        done
+    }
+
+    /// Ends a batch that failed, and reads the journal anew.
+    fn refresh(&self) -> Result<(), StoreError> {
+        if self.stale.get() {
             // SQLite ends a transaction by itself after some errors, and after others it does not.
             if !self.db.is_autocommit() {
                 self.db.execute_batch("ROLLBACK")?;
             }
-            self.refresh()?;
-        }
-        self.checkpoints.borrow_mut().committed();
-        done
-    }
-
-    /// Reads the journal anew if a batch failed since.
-    fn refresh(&self) -> Result<(), StoreError> {
-        if self.stale.get() {
             self.read_journal()?;
             self.stale.set(false);
         }

@@ -221,7 +221,9 @@ impl World {
             if let Err(error) = self.hub.batch(commands.into_iter()) {
                 panic!("{error:#}");
             }
-            self.hub.deliver();
+            if let Err(error) = self.hub.deliver() {
+                panic!("{error:#}");
+            }
             assert_eq!(self.hub.counts.failed_batches, 0, "storage failed");
             self.hear();
             if self.waiting.is_empty() && self.hub.courier.reports().is_empty() {
