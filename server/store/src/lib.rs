@@ -33,8 +33,6 @@ use self::{checkpoint::Checkpoints, schema::SCHEMA, tail::Tail};
 
 /// Bytes of a page in a new file: what is written in one go are many messages.
 const PAGE: u32 = 16 * 1024;
-/// What is kept of the file in memory, in KiB: more than a batch of a crowd changes, which would be written too early.
-const CACHE: i64 = 8 * 1024;
 /// Bytes of the write-ahead log before they are brought into the database, which takes a while: the journal uses
 /// the same pages again and again, and they are brought in once.
 const WAL: u32 = 16 * 1024 * 1024;
@@ -112,7 +110,6 @@ impl Store {
         db.pragma_update(None, "page_size", PAGE)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", "FULL")?;
-        db.pragma_update(None, "cache_size", -CACHE)?;
         let page: u32 = db.query_row("PRAGMA page_size", [], |row| row.get(0))?;
         db.pragma_update(None, "wal_autocheckpoint", WAL / page.max(1))?;
         let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
