@@ -122,10 +122,11 @@ impl Shared {
             let Some(mut round) = state.round.take() else {
                 return;
             };
-            if let Some(parcel) = state.next.take() {
+            let next = state.next.take();
+            drop(state);
+            if let Some(parcel) = next {
                 round.add(parcel);
             }
-            drop(state);
             for _ in 0..TURN {
                 round.step();
             }
@@ -238,7 +239,7 @@ impl Courier {
         self.left = false;
         let mut state = self.shared.lock();
         if std::mem::take(&mut state.by_hub) {
-            // The thread has waited for the hub, and those who are left for both.
+            // Whoever is left is told by the thread from now on.
             self.shared.changed.notify_one();
         }
         let full = |state: &State| !state.alone && (state.next.is_some() || !state.room);
@@ -419,6 +420,8 @@ mod tests {
         courier.deliver(both(&one, &other, "b"), true).unwrap();
         assert_eq!(words(&mut first).len(), 0);
         assert_eq!(words(&mut second), ["a", "b"]);
+        courier.go_on(|| true).unwrap();
+        assert_eq!(words(&mut first).len(), 0);
         // Nothing comes any more.
         courier.go_on(|| false).unwrap();
         assert_eq!(words(&mut first), ["b"]);

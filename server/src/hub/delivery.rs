@@ -67,6 +67,7 @@ impl Hub {
         let leaving = mem::take(&mut self.leaving);
         let speakers = mem::take(&mut self.speakers);
         if outs.is_empty() && leaving.is_empty() {
+            // What was on the way has come, or waits in an outbox.
             if self.courier.is_done() {
                 self.coming.turn();
             }
