@@ -23,6 +23,11 @@ impl Faults {
         *self != Self::default()
     }
 
+    /// Whether anybody heard something wrong, other than nothing at all.
+    pub fn is_confused(&self) -> bool {
+        self.repeated + self.reordered + self.foreign > 0
+    }
+
     /// Adds what was wrong elsewhere.
     pub fn add(&mut self, other: Self) {
         self.lost += other.lost;

@@ -28,7 +28,8 @@ const TRIES: u32 = 2;
 /// The reference's rate that must be reached.
 const WANTED: f64 = 0.9;
 
-/// Everybody talks; deliveries in a second.
+/// Everybody talks; deliveries in a second. Both are searched for at the same time, a run of one after a run of the
+/// other: a machine that others use too is not the same a minute later.
 pub fn measure(effort: Effort) -> Result<Row> {
     let mut row = Row {
         unit: "deliveries/s",
@@ -37,8 +38,16 @@ pub fn measure(effort: Effort) -> Result<Row> {
     };
     let (mut ours, mut reference, mut ratios) = (vec![], vec![], vec![]);
     for _ in 0..effort.rounds {
-        let hub = block_on(highest(Who::Hub, effort, REFERENCE, &mut row))?;
-        let server = block_on(highest(Who::Ours, effort, OURS, &mut row))?;
+        let mut hub = Search::new(Who::Hub, REFERENCE);
+        let mut server = Search::new(Who::Ours, OURS);
+        while !(hub.is_done() && server.is_done()) {
+            for search in [&mut hub, &mut server] {
+                if !search.is_done() {
+                    block_on(search.go_on(effort, &mut row))?;
+                }
+            }
+        }
+        let (hub, server) = (hub.found()?, server.found()?);
         ratios.push(server / hub);
         ours.push(server);
         reference.push(hub);
@@ -54,50 +63,80 @@ pub fn measure(effort: Effort) -> Result<Row> {
     Ok(row)
 }
 
-/// Goes up in steps, then halves the distance between what went well and what did not.
-async fn highest(who: Who, effort: Effort, whose: &'static str, row: &mut Row) -> Result<f64> {
-    let mut stage = Stage::start(who).await?;
-    let (mut good, mut bad, mut halvings) = (0.0, None, 0);
-    let mut rate = FIRST;
-    while halvings < HALVINGS {
-        let mut tries = 0;
-        let well = loop {
-            let outcome = stage.run(rate, effort).await?;
-            tries += 1;
-            if went_well(&outcome, rate) {
-                row.take(whose, &outcome);
-                break true;
-            }
-            if outcome.faults.repeated + outcome.faults.reordered + outcome.faults.foreign > 0 {
-                // Too much is no excuse for these.
-                row.take(whose, &outcome);
-            }
-            stage = Stage::start(who).await?;
-            if tries == TRIES {
-                if outcome.spoiled() {
-                    row.spoil(whose);
-                }
-                break false;
-            }
-        };
-        match well {
-            true => good = rate,
-            false => bad = Some(rate),
+/// Looks for the highest rate that goes well: goes up in steps, then halves the distance between what went well and
+/// what did not.
+struct Search {
+    who: Who,
+    whose: &'static str,
+    /// Messages a second that are tried next.
+    rate: f64,
+    /// How often they were.
+    tries: u32,
+    good: f64,
+    bad: Option<f64>,
+    halvings: u32,
+}
+
+impl Search {
+    fn new(who: Who, whose: &'static str) -> Self {
+        Self {
+            who,
+            whose,
+            rate: FIRST,
+            tries: 0,
+            good: 0.0,
+            bad: None,
+            halvings: 0,
         }
-        rate = match bad {
-            None => rate * 2.0,
+    }
+
+    fn is_done(&self) -> bool {
+        self.halvings == HALVINGS
+    }
+
+    /// One run, with a server that has just started.
+    async fn go_on(&mut self, effort: Effort, row: &mut Row) -> Result<()> {
+        let outcome = Stage::start(self.who).await?.run(self.rate, effort).await?;
+        self.tries += 1;
+        let well = went_well(&outcome, self.rate);
+        if well || outcome.faults.is_confused() {
+            // Too much is no excuse for that.
+            row.take(self.whose, &outcome);
+        }
+        match well {
+            true => self.good = self.rate,
+            false if self.tries < TRIES => return Ok(()),
+            false => {
+                self.bad = Some(self.rate);
+                if outcome.spoiled() {
+                    row.spoil(self.whose);
+                }
+            }
+        }
+        self.tries = 0;
+        self.rate = match self.bad {
+            None => self.rate * 2.0,
             Some(bad) => {
-                halvings += 1;
-                (good.max(bad / 16.0) * bad).sqrt()
+                self.halvings += 1;
+                (self.good.max(bad / 16.0) * bad).sqrt()
             }
         };
+        Ok(())
     }
-    #[expect(clippy::cast_precision_loss, reason = "a few members")]
-    let deliveries = good * MEMBERS as f64;
-    if deliveries == 0.0 {
-        bail!("{whose}: not even {rate:.0} messages a second went well");
+
+    /// Deliveries a second at the highest rate.
+    fn found(&self) -> Result<f64> {
+        if self.good == 0.0 {
+            bail!(
+                "{}: not even {:.0} messages a second went well",
+                self.whose,
+                self.rate
+            );
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a few members")]
+        let deliveries = self.good * MEMBERS as f64;
+        Ok(deliveries)
     }
-    Ok(deliveries)
 }
 
 fn went_well(outcome: &Outcome, rate: f64) -> bool {
