@@ -9,7 +9,7 @@ use crate::{chat_server::ADMIN_KEY, connection::Connection};
 impl Connection {
     /// Says something, with what is written next.
     pub fn say(&mut self, frame: &Value) {
-        self.out.say(&frame.to_string());
+        self.out.say(frame.to_string().as_bytes());
     }
 
     /// The next frame of a type. What else comes is passed over, and a refusal is an error.

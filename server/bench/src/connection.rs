@@ -40,8 +40,8 @@ pub struct Outgoing(Vec<u8>);
 
 impl Outgoing {
     /// Adds a text frame.
-    pub fn say(&mut self, text: &str) {
-        frame::push(&mut self.0, frame::TEXT, text.as_bytes());
+    pub fn say(&mut self, text: &[u8]) {
+        frame::push(&mut self.0, frame::TEXT, text);
     }
 }
 
@@ -292,7 +292,7 @@ mod tests {
             out: Outgoing::default(),
             held: false,
         };
-        connection.out.say("hello");
+        connection.out.say(b"hello");
         poll_fn(|cx| connection.poll_flush(cx)).await.unwrap();
         assert!(out.borrow().ends_with(b"hello"));
     }

@@ -17,6 +17,7 @@ mod load;
 mod machine;
 mod marker;
 mod program;
+mod prose;
 mod report;
 mod row;
 mod scenario;

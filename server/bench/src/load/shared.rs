@@ -49,7 +49,7 @@ pub struct Shared {
     delivered: Cell<u64>,
     counting: Cell<bool>,
     stopped: Cell<bool>,
-    text: RefCell<String>,
+    text: RefCell<Vec<u8>>,
 }
 
 impl Shared {

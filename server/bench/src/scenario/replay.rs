@@ -75,7 +75,7 @@ async fn join(row: &mut Row) -> Result<f64> {
 
 /// Makes the history.
 async fn write(author: &mut Connection, channel: &str) -> Result<()> {
-    let (mut text, finder) = (String::new(), Finder::default());
+    let (mut text, finder) = (vec![], Finder::default());
     for number in 0..MESSAGES {
         let message = Marker {
             sender: 0,
