@@ -5,6 +5,7 @@
 
 mod channels;
 mod checkpoint;
+mod lines;
 mod maintenance;
 mod market;
 mod messages;

@@ -2,18 +2,20 @@
 
 use std::{fs, io, path::Path};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{
+    Connection, OpenFlags,
+    functions::{Context, FunctionFlags},
+};
 
-use crate::{SCHEMA, Store, StoreError};
+use crate::{SCHEMA, Store, StoreError, lines};
 
 /// Gives every channel an order of its own: what is said on the copy has the offsets of what is said on the
 /// original after it was made, and whoever has read the one must not take it for the other.
 const PART: &str = "BEGIN;
     UPDATE channel SET former = epoch, epoch = lower(hex(randomblob(8))), former_last =
         MAX(forgotten, (SELECT COALESCE(MAX(last), 0) FROM chunk WHERE channel = name));
-    UPDATE chunk SET lines = (SELECT
-        replace(lines, '\"epoch\":\"' || former || '\"', '\"epoch\":\"' || epoch || '\"')
-        FROM channel WHERE name = channel) WHERE channel IN (SELECT name FROM channel);
+    UPDATE chunk SET lines = (SELECT reordered(lines, former, epoch) FROM channel WHERE name = channel)
+        WHERE channel IN (SELECT name FROM channel);
     COMMIT;";
 
 /// What SQLite keeps beside a file, after the file's name; a copy must not come upon that of another.
@@ -52,6 +54,8 @@ fn fill(db: &Connection, copy: &Path) -> Result<(), StoreError> {
         store.settle()?;
         store.commit()?;
         drop(store);
+        let deterministic = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+        copied.create_scalar_function("reordered", 3, deterministic, reordered)?;
         copied.execute_batch(PART)?;
     }
     // Brings what is in the log into the file.
@@ -64,6 +68,15 @@ fn fill(db: &Connection, copy: &Path) -> Result<(), StoreError> {
     drop(copied);
     // Only a copy that is sound is one.
     check(copy)
+}
+
+/// Lines that name another epoch: lines, the former epoch, and the new one.
+fn reordered(arguments: &Context<'_>) -> rusqlite::Result<Vec<u8>> {
+    let [former, epoch] = [arguments.get::<String>(1)?, arguments.get(2)?]
+        .map(|epoch| format!("\"epoch\":\"{epoch}\""));
+    let lines = lines::unpack(arguments.get_raw(0), || "a chunk".to_owned())
+        .map_err(|error| rusqlite::Error::UserFunctionError(error.into()))?;
+    Ok(lines::pack(&lines.replace(&former, &epoch)))
 }
 
 /// Gives a file its name, unless something else has it.
@@ -91,11 +104,37 @@ fn unwritten(name: &Path, error: io::Error) -> StoreError {
 pub fn check(file: &Path) -> Result<(), StoreError> {
     let db = open(file)?;
     let said: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if said == "ok" {
-        Ok(())
-    } else {
-        Err(StoreError::Damaged(said))
+    if said != "ok" {
+        return Err(StoreError::Damaged(said));
     }
+    let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    // An older file has other tables.
+    if version == SCHEMA {
+        check_lines(&db)?;
+    }
+    Ok(())
+}
+
+/// Reads all messages.
+fn check_lines(db: &Connection) -> Result<(), StoreError> {
+    let mut chunks = db.prepare("SELECT lines, channel, first, last FROM chunk")?;
+    let mut rows = chunks.query([])?;
+    while let Some(row) = rows.next()? {
+        let (channel, first, last): (String, i64, i64) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        let place = || format!("{channel} from message {first}");
+        let lines = lines::unpack(row.get_ref(0)?, place)?.lines().count();
+        if i64::try_from(lines) != Ok(last - first + 1) {
+            let damage = format!("{} has {lines} lines up to message {last}", place());
+            return Err(StoreError::Damaged(damage));
+        }
+    }
+    let mut journal = db.prepare("SELECT lines, seq FROM journal")?;
+    let mut rows = journal.query([])?;
+    while let Some(row) = rows.next()? {
+        let seq: i64 = row.get(1)?;
+        lines::unpack(row.get_ref(0)?, || format!("row {seq} of the journal"))?;
+    }
+    Ok(())
 }
 
 /// Opens a file that must exist, and changes nothing.

@@ -1,7 +1,8 @@
 //! Messages of channels, in their order, and how long they are kept.
 //!
 //! The youngest are in the journal, see [`crate::tail`]; those before them are in chunks: a row for many messages
-//! of one channel, a line each: when it was said, a blank, and the JSON. Settling makes chunks of the journal.
+//! of one channel, a line each: when it was said, a blank, and the JSON. Settling makes chunks of the journal. Both are
+//! stored as [`crate::lines`] says.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use rusqlite::{OptionalExtension, params};
 
 use crate::{
-    Store, StoreError,
+    Store, StoreError, lines,
     tail::{Line, Tail},
 };
 
@@ -70,7 +71,7 @@ impl Store {
         match self.tail.borrow().unwritten() {
             Some((seq, lines)) => {
                 let sql = "INSERT INTO journal (seq, lines) VALUES (?1, ?2)";
-                self.write(sql, params![seq, lines])?;
+                self.write(sql, params![seq, self.packed(lines)])?;
             }
             // Where nothing is said, nothing is written: on a full disk it would fail for ever.
             None => return Ok(()),
@@ -84,9 +85,14 @@ impl Store {
             }
             self.drop_rows()?;
         }
-        self.drop_rows()?;
-        self.checkpoints.borrow_mut().written(written);
-        Ok(())
+        self.drop_rows()
+    }
+
+    /// What is written of lines.
+    fn packed(&self, lines: &str) -> Vec<u8> {
+        let packed = lines::pack(lines);
+        self.checkpoints.borrow_mut().written(packed.len());
+        packed
     }
 
     /// Takes rows of the journal away that say nothing new.
@@ -119,7 +125,9 @@ impl Store {
             .prepare_cached("SELECT seq, lines FROM journal ORDER BY seq")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
-            tail.read(row.get(0)?, row.get(1)?, &mut known)?;
+            let seq = row.get(0)?;
+            let lines = lines::unpack(row.get_ref(1)?, || format!("row {seq} of the journal"))?;
+            tail.read(seq, lines, &mut known)?;
         }
         self.tail.replace(tail);
         Ok(())
@@ -156,7 +164,13 @@ impl Store {
         if let Some((first, last)) = range {
             self.write(
                 "INSERT INTO chunk (channel, first, last, at, lines) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![channel, number(first), number(last), youngest, text],
+                params![
+                    channel,
+                    number(first),
+                    number(last),
+                    youngest,
+                    self.packed(&text)
+                ],
             )?;
         }
         Ok(text.len())
@@ -299,10 +313,9 @@ impl Store {
 }
 
 fn chunk(row: &rusqlite::Row) -> Result<Chunk, StoreError> {
-    Ok(Chunk {
-        first: row.get::<_, i64>(0)?.unsigned_abs(),
-        lines: row.get(1)?,
-    })
+    let first = row.get::<_, i64>(0)?.unsigned_abs();
+    let lines = lines::unpack(row.get_ref(1)?, || format!("message {first} of a channel"))?;
+    Ok(Chunk { first, lines })
 }
 
 fn number(offset: u64) -> i64 {

@@ -281,6 +281,39 @@ fn damage_is_found() {
 }
 
 #[test]
+fn damaged_messages_are_found_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("chat.db");
+    let store = Store::open(&path).unwrap();
+    store.append("#a", 1, 0, "one").unwrap();
+    store.append("#a", 2, 0, "two").unwrap();
+    store.begin().unwrap();
+    store.settle().unwrap();
+    store.commit().unwrap();
+    store.append("#a", 3, 0, "three").unwrap();
+    drop(store);
+    check(&path).unwrap();
+    for (damage, named) in [
+        (
+            "UPDATE journal SET lines = substr(lines, 1, 9)",
+            "row 0 of the journal",
+        ),
+        ("UPDATE chunk SET last = 4", "#a from message 1"),
+        (
+            "UPDATE chunk SET lines = x'05000000ff'",
+            "#a from message 1",
+        ),
+    ] {
+        Connection::open(&path)
+            .unwrap()
+            .execute(damage, [])
+            .unwrap();
+        let error = check(&path).unwrap_err().to_string();
+        assert!(error.contains(named), "{damage}: {error}");
+    }
+}
+
+#[test]
 fn what_was_sent_is_remembered_for_a_while() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("chat.db")).unwrap();
