@@ -126,7 +126,7 @@ struct Hub {
     /// In the order in which they were made.
     rooms: Vec<Room>,
     /// Where each channel is among the rooms.
-    names: HashMap<String, usize>,
+    names: foldhash::HashMap<String, usize>,
     /// Keys whose first sight is known.
     seen: usize,
     /// Messages that were remembered since old ones were last forgotten.

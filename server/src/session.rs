@@ -4,11 +4,12 @@
 //! with the server. Every write and the farewell have a deadline: a client that stops reading is dropped.
 
 mod farewell;
+mod gate;
 mod signs;
 mod tap;
 mod writer;
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use futures::StreamExt;
 use tokio::{
@@ -27,6 +28,7 @@ use tokio_tungstenite::{
 
 use self::{
     farewell::{End, TOO_LARGE, farewell},
+    gate::Gate,
     signs::Signs,
     tap::Tap,
     writer::{Then, Writer},
@@ -106,22 +108,26 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
         } = self;
         let (hub, limits) = (&shared.inbox, &shared.limits);
         let signs = Signs::default();
-        let carry = async {
-            tokio::select! {
-                end = read(&mut socket, id, hub, &signs) => end,
-                end = write(&mut writer, &mut queue, id, hub, &signs, limits) => end,
-            }
-        };
         let stopping = async {
             // What waits goes out before, if the client takes it.
             shared.shutdown.cancelled().await;
             tokio::time::sleep(limits.flush).await;
         };
-        let end = tokio::select! {
-            biased;
-            () = stopping => End::Close(1001, "server is stopping"),
-            end = asked(&mut cut) => end,
-            end = carry => end,
+        let others = async {
+            tokio::select! {
+                biased;
+                () = stopping => End::Close(1001, "server is stopping"),
+                end = asked(&mut cut) => end,
+                end = write(&mut writer, &mut queue, id, hub, &signs, limits) => end,
+            }
+        };
+        let end = {
+            let others = pin!(others);
+            tokio::select! {
+                biased;
+                end = Gate::new(others) => end,
+                end = read(&mut socket, id, hub, &signs) => end,
+            }
         };
         // The hub cuts off and forgets at once: the writer may see the end of its queue before the cut is seen.
         let end = match (end, cut.try_recv()) {

@@ -117,8 +117,8 @@ impl Hub {
             Some(_) => (limits.frames, limits.bytes),
             None => (limits.early_frames, limits.early_bytes),
         };
-        peer.spent
-            .count(now_ms(), limits.window_ms, size, frames, bytes)
+        let window = limits.window_ms;
+        (frames == 0 && bytes == 0) || peer.spent.count(now_ms(), window, size, frames, bytes)
     }
 
     /// `RATE_LIMITED` when an agent does something too often.
@@ -129,6 +129,9 @@ impl Hub {
             Act::Nick => ("change of nick", limits.nick_ms),
             Act::Chunk => ("chunk", limits.chunk_ms),
         };
+        if interval <= 0 {
+            return Ok(());
+        }
         let longest = limits.message_ms.max(limits.nick_ms).max(limits.chunk_ms);
         let Some(agent) = self.peers.get(&id).and_then(|peer| peer.agent()) else {
             return Ok(());

@@ -28,7 +28,9 @@ impl<'f> Heard<'f> {
     /// Reads a frame; none when it is another one, or not well-formed: then the tree tells what is wrong.
     pub fn read(frame: &'f str) -> Option<Self> {
         // Of another type, it is not worth the try.
-        if !frame.contains("\"MSG\"") || !frame.trim_ascii_start().starts_with('{') {
+        let usual = frame.starts_with("{\"type\":\"MSG\"");
+        let may_be = || frame.contains("\"MSG\"") && frame.trim_ascii_start().starts_with('{');
+        if !usual && !may_be() {
             return None;
         }
         let heard: Self = serde_json::from_str(frame).ok()?;

@@ -1,6 +1,6 @@
 //! Channels: which there are, who sees them, and who is in them.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use agentchat_store::{Channel, Store, StoreError};
 use serde_json::{Map, Value, json};
@@ -61,10 +61,10 @@ impl Room {
 }
 
 /// Reads the channels: in the order in which they were made, and where each name is.
-pub fn load(store: &Store) -> Result<(Vec<Room>, HashMap<String, usize>), StoreError> {
+pub fn load(store: &Store) -> Result<(Vec<Room>, foldhash::HashMap<String, usize>), StoreError> {
     let mut rooms: Vec<_> = store.channels()?.into_iter().map(Room::new).collect();
     let names = rooms.iter().enumerate();
-    let names: HashMap<_, _> = names
+    let names: foldhash::HashMap<_, _> = names
         .map(|(at, room)| (room.channel.name.clone(), at))
         .collect();
     for (channel, agent) in store.invitations()? {

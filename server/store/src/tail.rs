@@ -5,9 +5,11 @@
 //! messages first, and a row is taken away once all of its messages are settled or forgotten.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, VecDeque},
     ops::Range,
 };
+
+use foldhash::HashMap;
 
 use crate::StoreError;
 
