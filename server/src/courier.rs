@@ -1,9 +1,8 @@
 //! The courier: a thread that carries what is durable to the connections, while the hub is at the next batch.
 //!
-//! On a single core it is at work only while the hub waits for the disk. When a crowd talks there, the hub tells half
-//! of it after each batch, and the others with the next one, or as soon as it has nothing else to do. That takes half
-//! as many writes for each batch: batches follow each other faster, and nobody hears later for it. When the next batch
-//! takes long, the thread tells the others.
+//! On a single core it is at work only while the hub waits for the disk. A crowd is told by the hub itself there, all of
+//! it before the next is read: what a connection is told acknowledges what it said, which costs as much again when it
+//! is read before.
 //!
 //! What the courier comes upon, the hub hears at its next batch.
 
@@ -14,14 +13,13 @@ mod round;
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
-    time::Duration,
 };
 
 use anyhow::{Context, ensure};
 
 use self::round::Round;
 pub use self::{
-    parcel::{Parcel, Stop},
+    parcel::{Outs, Parcel, Stop},
     reports::{Report, Reports},
 };
 
@@ -29,8 +27,6 @@ pub use self::{
 const TURN: usize = 8;
 /// See [`kept`].
 const KEPT: usize = 64 * 1024;
-/// Those of a crowd who are left wait no longer than once or twice this for the next batch.
-const LEFT: Duration = Duration::from_millis(25);
 
 /// The most bytes that are kept back from anybody while others are told, besides the last parcel: an eighth of what may
 /// wait for one connection, at most.
@@ -38,28 +34,22 @@ pub fn kept(queue_bytes: usize) -> usize {
     KEPT.min(queue_bytes / 8)
 }
 
-/// What the hub and the thread share. Nobody holds it for longer than a moment, but the hub when it tells a crowd.
+/// What the hub and the thread share. Nobody holds it for longer than a moment.
 struct Shared {
     state: Mutex<State>,
     /// There is something to do for the thread, or the hub can go on.
     changed: Condvar,
-    /// See [`LEFT`].
-    patience: Duration,
 }
 
 struct State {
-    /// Not here while the thread tells some of it.
+    /// Not here while some of it is told.
     round: Option<Round>,
     /// What is added to it next.
     next: Option<Parcel>,
     /// Whether there will be room for another one.
     room: bool,
-    /// Whether the hub tells them itself…
+    /// Whether the hub tells them itself.
     by_hub: bool,
-    /// …and was at it since the thread last looked.
-    told: bool,
-    /// Whether the thread looks after those who are left.
-    looks: bool,
     /// Whether nothing comes any more.
     ended: bool,
     /// Whether there is no thread, or no longer.
@@ -92,33 +82,11 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the thread has something to do.
-    fn rest<'s>(&self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
-        while state.rests() {
-            if state.is_done() {
-                state = self.wait_while(state, |state| state.rests() && state.is_done());
-                continue;
-            }
-            (state.told, state.looks) = (false, true);
-            let waited = self
-                .changed
-                .wait_timeout_while(state, self.patience, |state| state.rests());
-            let (waited, time) = waited.unwrap_or_else(PoisonError::into_inner);
-            state = waited;
-            state.looks = false;
-            if time.timed_out() && !state.told {
-                // The hub is at something that takes long.
-                state.by_hub = false;
-            }
-        }
-        state
-    }
-
     /// Tells whoever is to be told, until nothing comes any more.
     fn work(&self, kept: usize) {
         let _gone = Gone(self);
         loop {
-            let mut state = self.rest(self.lock());
+            let mut state = self.wait_while(self.lock(), State::rests);
             let Some(mut round) = state.round.take() else {
                 return;
             };
@@ -168,26 +136,16 @@ pub struct Courier {
     kept: usize,
     /// Whether there is a core for the courier besides that of the hub.
     has_core: bool,
-    /// Whether some of a crowd may be left.
-    left: bool,
 }
 
 impl Default for Courier {
     fn default() -> Self {
-        Self::patient(LEFT)
-    }
-}
-
-impl Courier {
-    fn patient(patience: Duration) -> Self {
         let reports = Arc::<Reports>::default();
         let state = State {
             round: Some(Round::new(reports.clone())),
             next: None,
             room: true,
             by_hub: false,
-            told: false,
-            looks: false,
             ended: false,
             alone: true,
         };
@@ -195,16 +153,16 @@ impl Courier {
             shared: Arc::new(Shared {
                 state: Mutex::new(state),
                 changed: Condvar::new(),
-                patience,
             }),
             reports,
             thread: None,
             kept: 0,
             has_core: false,
-            left: false,
         }
     }
+}
 
+impl Courier {
     /// From now on, parcels are delivered by a thread, to connections for which at most so many bytes may wait.
     pub fn start(&mut self, queue_bytes: usize) -> anyhow::Result<()> {
         self.has_core = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
@@ -227,23 +185,16 @@ impl Courier {
         self.shared.lock().is_done()
     }
 
-    /// Hands a parcel over once there is room for it; without a thread it is delivered at once. Of a crowd on a
-    /// single core, some are told, see [`Courier::go_on`].
+    /// Hands a parcel over once there is room for it. Without a thread, or to a crowd on a single core, it is delivered
+    /// at once.
     pub fn deliver(&mut self, mut parcel: Parcel, crowd: bool) -> anyhow::Result<()> {
         if self.thread.is_none() || (crowd && !self.has_core) {
             // All of a crowd speak.
             parcel.speakers.clear();
-            let kept = self.kept;
-            return self.tell(Some(parcel), |round| round.may_rest(kept));
-        }
-        self.left = false;
-        let mut state = self.shared.lock();
-        if std::mem::take(&mut state.by_hub) {
-            // Whoever is left is told by the thread from now on.
-            self.shared.changed.notify_one();
+            return self.tell(Some(parcel));
         }
         let full = |state: &State| !state.alone && (state.next.is_some() || !state.room);
-        state = self.shared.wait_while(state, full);
+        let mut state = self.shared.wait_while(self.shared.lock(), full);
         ensure!(!state.alone, "the courier has ended");
         (state.next, state.room) = (Some(parcel), false);
         drop(state);
@@ -251,44 +202,31 @@ impl Courier {
         Ok(())
     }
 
-    /// The hub has nothing else to do: it tells those of a crowd who are left, as long as nobody is `wanted`.
-    pub fn go_on(&mut self, wanted: impl Fn() -> bool) -> anyhow::Result<()> {
-        match self.left {
-            true => self.tell(None, |_| wanted()),
-            false => Ok(()),
-        }
-    }
-
     /// Tells all who are left.
     pub fn finish(&mut self) -> anyhow::Result<()> {
-        self.tell(None, |_| false)
+        self.tell(None)
     }
 
-    /// Tells them here, all or until that is `enough`.
-    fn tell(
-        &mut self,
-        parcel: Option<Parcel>,
-        enough: impl Fn(&Round) -> bool,
-    ) -> anyhow::Result<()> {
+    /// Tells all, here.
+    fn tell(&mut self, parcel: Option<Parcel>) -> anyhow::Result<()> {
         let mut state = self.shared.lock();
         state.by_hub = true;
         state = self
             .shared
             .wait_while(state, |state| state.round.is_none() && !state.alone);
         let mut round = state.round.take().context("the courier has ended")?;
-        for parcel in state.next.take().into_iter().chain(parcel) {
+        let next = state.next.take();
+        drop(state);
+        for parcel in next.into_iter().chain(parcel) {
             round.add(parcel);
         }
-        while !round.is_done() && !enough(&round) {
+        while !round.is_done() {
             round.step();
         }
         round.report();
-        self.left = !round.is_done();
-        (state.room, state.told) = (true, true);
+        let mut state = self.shared.lock();
+        (state.by_hub, state.room) = (false, true);
         state.round = Some(round);
-        if self.left && !state.looks {
-            self.shared.changed.notify_one();
-        }
         Ok(())
     }
 }
@@ -326,9 +264,10 @@ mod tests {
             outs: 0..texts.len(),
             mailbox: outbox.mailbox().clone(),
         };
+        let mut outs = Outs::default();
+        texts.for_each(|text| outs.push(7, text));
         Parcel {
-            order: (0..texts.len()).collect(),
-            outs: texts.map(|text| (7, text)).collect(),
+            outs,
             stops: vec![stop],
             ..Parcel::default()
         }
@@ -336,10 +275,8 @@ mod tests {
 
     /// A text for the connections 7 and 8.
     fn both(one: &Outbox, other: &Outbox, text: &str) -> Parcel {
-        let (mut both, of_other) = (parcel(one, &[text]), parcel(other, &[text]));
-        let text = of_other.outs.into_iter().map(|(_, text)| (8, text));
-        both.outs.extend(text);
-        both.order.push(1);
+        let mut both = parcel(one, &[text]);
+        both.outs.push(8, Out::Text(Encoded::text(text)));
         both.stops.push(Stop {
             id: 8,
             outs: 1..2,
@@ -409,44 +346,25 @@ mod tests {
     }
 
     #[test]
-    fn half_of_a_crowd_on_one_core_is_told_with_each_batch_and_nobody_is_forgotten() {
-        let mut courier = Courier::patient(Duration::from_secs(3600));
-        courier.start(1_000_000).unwrap();
-        courier.has_core = false;
-        let (one, mut first, _cut) = outbox(1_000_000, None);
-        let (other, mut second, _cut) = outbox(1_000_000, None);
-        courier.deliver(both(&one, &other, "a"), true).unwrap();
-        assert_eq!((words(&mut first).len(), words(&mut second).len()), (1, 0));
-        courier.deliver(both(&one, &other, "b"), true).unwrap();
-        assert_eq!(words(&mut first).len(), 0);
-        assert_eq!(words(&mut second), ["a", "b"]);
-        courier.go_on(|| true).unwrap();
-        assert_eq!(words(&mut first).len(), 0);
-        // Nothing comes any more.
-        courier.go_on(|| false).unwrap();
-        assert_eq!(words(&mut first), ["b"]);
-        // The crowd has gone.
-        courier.deliver(both(&one, &other, "c"), true).unwrap();
-        courier.deliver(both(&one, &other, "d"), false).unwrap();
-        drop(courier);
-        assert_eq!(words(&mut first), ["c", "d"]);
-        assert_eq!(words(&mut second), ["c", "d"]);
-    }
-
-    #[tokio::test]
-    async fn who_is_left_of_a_crowd_does_not_wait_for_a_batch_that_takes_long() {
+    fn a_crowd_on_one_core_is_told_at_once_after_what_was_on_the_way() {
         let mut courier = Courier::default();
         courier.start(1_000_000).unwrap();
         courier.has_core = false;
         let (one, mut first, _cut) = outbox(1_000_000, None);
         let (other, mut second, _cut) = outbox(1_000_000, None);
-        for text in ["a", "b", "c"] {
-            courier.deliver(both(&one, &other, text), true).unwrap();
-            for queue in [&mut first, &mut second] {
-                let mut taken = vec![];
-                let told = tokio::time::timeout(Duration::from_secs(10), queue.take(&mut taken));
-                assert!(told.await.unwrap());
-                assert_eq!(taken.len(), 1);
+        for round in 0..100 {
+            for (text, crowd) in [("a", false), ("b", true), ("c", true)] {
+                courier.deliver(both(&one, &other, text), crowd).unwrap();
+                if crowd {
+                    let expected = if text == "b" {
+                        vec!["a", "b"]
+                    } else {
+                        vec!["c"]
+                    };
+                    assert_eq!(words(&mut first), expected, "in round {round}");
+                    assert_eq!(words(&mut second), expected, "in round {round}");
+                    assert!(courier.is_done());
+                }
             }
         }
     }

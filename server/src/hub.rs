@@ -83,11 +83,11 @@ use self::{
 };
 use crate::{
     audit::Audit,
-    courier::{Courier, kept},
+    courier::{Courier, Outs, kept},
     disk::{Guard, LOOK},
     frame::now_ms,
     inbox::{Command, Commands, Question},
-    outbox::{Out, Outbox},
+    outbox::Outbox,
     redact::Redactor,
     settings::Settings,
     turns::Turns,
@@ -147,7 +147,7 @@ struct Hub {
     /// Where they are put, if anybody follows them.
     webhook: Option<mpsc::Sender<String>>,
     /// What is to be said once the batch is durable.
-    outs: Vec<(u64, Out)>,
+    outs: Outs,
     /// The first of those who said something in this batch.
     speakers: Vec<u64>,
     recents: Recents,
@@ -235,7 +235,7 @@ impl Hub {
             market,
             hooks: vec![],
             webhook: None,
-            outs: vec![],
+            outs: Outs::default(),
             speakers: vec![],
             courier: Courier::default(),
             recents: Recents::default(),
@@ -268,13 +268,11 @@ impl Hub {
         let reports = self.courier.reports().clone();
         loop {
             if let Some(next) = self.pace.crowd() {
-                self.courier.go_on(|| Instant::now() >= next)?;
                 std::thread::sleep(next.saturating_duration_since(Instant::now()));
                 turns.read(READING);
                 // A crowd that has gone is not waited for.
                 turns.take(queue.len() > 0);
             }
-            self.courier.go_on(|| queue.len() > 0)?;
             let notices = self.notices.due(self.settings.limits.notice);
             let trade = match self.disk.is_full() {
                 // What is due there waits for room.

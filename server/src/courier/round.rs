@@ -4,7 +4,7 @@
 //! for longest, and each hears all that is there for it in one write: the longer a crowd takes, the fewer writes each
 //! message costs. What any one hears is in the order of the parcels.
 
-use std::{collections::VecDeque, mem, sync::Arc};
+use std::{cmp::Reverse, collections::VecDeque, mem, sync::Arc};
 
 use super::{Parcel, Report, Reports, Stop};
 use crate::outbox::{Joined, Out, Put};
@@ -25,8 +25,6 @@ struct Pending {
     /// The stops that may be left, the next one last: who is told the same comes together, as what they are told
     /// is joined once. Made when nobody of an older parcel is left.
     left: Option<Vec<usize>>,
-    /// How many are told.
-    count: usize,
     /// See [`Parcel::most`].
     most: usize,
 }
@@ -43,17 +41,17 @@ impl Pending {
         if mem::replace(told, true) {
             return None;
         }
-        self.count += 1;
         Some(at)
     }
 
     /// Somebody who was not told.
     fn untold(&mut self) -> Option<u64> {
-        let Parcel { stops, order, .. } = &self.parcel;
+        let Self { parcel, .. } = self;
+        let stops = &parcel.stops;
         let left = self.left.get_or_insert_with(|| {
             let mut left: Vec<_> = (0..stops.len()).collect();
-            let first = |stop: &usize| order.get(stops.get(*stop)?.outs.start);
-            left.sort_unstable_by_key(|stop| std::cmp::Reverse(first(stop)));
+            let first = |stop: usize| stops.get(stop).and_then(|stop| parcel.first(stop));
+            left.sort_unstable_by_key(|stop| Reverse((first(*stop), *stop)));
             left
         });
         while let Some(next) = left.pop() {
@@ -100,7 +98,7 @@ impl Round {
     /// Whether another parcel may be taken: what all those before it keep back from anybody is less than so many
     /// bytes.
     pub fn has_room(&self, bytes: usize) -> bool {
-        let frames = self.pending.iter().map(|p| p.parcel.outs.len());
+        let frames = self.pending.iter().map(|p| p.parcel.told());
         let most = self.pending.iter().map(|pending| pending.most);
         self.is_done()
             || (self.speakers.is_empty()
@@ -110,15 +108,6 @@ impl Round {
                 && most.sum::<usize>() < bytes)
     }
 
-    /// Whether those who are left can wait for the next parcel: half are told, nobody waits longer, and less than so
-    /// many bytes are kept back from anybody.
-    pub fn may_rest(&self, bytes: usize) -> bool {
-        match (self.pending.front(), self.pending.len()) {
-            (Some(only), 1) => only.most < bytes && only.count * 2 >= only.told.len(),
-            (oldest, _) => oldest.is_none(),
-        }
-    }
-
     /// Takes a parcel.
     pub fn add(&mut self, parcel: Parcel) {
         self.speakers.extend(&parcel.speakers);
@@ -126,7 +115,6 @@ impl Round {
         self.pending.push_back(Pending {
             told: vec![false; parcel.stops.len()],
             left: None,
-            count: 0,
             most: parcel.most(),
             parcel,
         });
@@ -197,7 +185,7 @@ impl Round {
 mod tests {
     use futures::FutureExt;
 
-    use super::*;
+    use super::{super::Outs, *};
     use crate::{
         outbox::{Outbox, Queue, outbox},
         wire::Encoded,
@@ -213,17 +201,16 @@ mod tests {
 
     /// A word that one says, for all.
     fn said(by: u64, word: &str, connections: &[(Outbox, Queue)]) -> Parcel {
+        let mut outs = Outs::default();
         let word = Out::Text(Encoded::text(word));
+        outs.push_all(0..connections.len() as u64, word);
         let stops = connections.iter().zip(0..).map(|((outbox, _), at)| Stop {
             id: at as u64,
             outs: at..at + 1,
             mailbox: outbox.mailbox().clone(),
         });
         Parcel {
-            outs: (0..connections.len() as u64)
-                .map(|id| (id, word.clone()))
-                .collect(),
-            order: (0..connections.len()).collect(),
+            outs,
             stops: stops.collect(),
             speakers: vec![by],
             ..Parcel::default()
@@ -280,34 +267,18 @@ mod tests {
         let mut all = connections::<4>();
         let mut parcel = said(9, "all", &all);
         // The two of a room, then those of another.
-        parcel.order = vec![0, 2, 1, 3];
+        parcel.outs = Outs::default();
+        for room in [[0, 2], [1, 3]] {
+            let word = Out::Text(Encoded::text("all"));
+            parcel.outs.push_all(room, word);
+        }
+        let ids: Vec<_> = parcel.outs.by_connection().collect();
+        assert_eq!(ids, [(0, 0..1), (1, 1..2), (2, 2..3), (3, 3..4)]);
         let mut round = Round::default();
         round.add(parcel);
         let told = heard(&mut round, 6, &mut all);
         let order: Vec<_> = told.into_iter().map(|(at, _)| at).collect();
         assert_eq!(order, [0, 2, 1, 3]);
-    }
-
-    #[test]
-    fn who_is_left_hears_of_the_next_parcel_as_well_and_before_the_others() {
-        let mut all = connections::<4>();
-        let mut round = Round::default();
-        let expected = [
-            [(0, "one"), (1, "one")],
-            [(2, "one two"), (3, "one two")],
-            [(0, "two three"), (1, "two three")],
-        ];
-        for (word, told) in ["one", "two", "three"].into_iter().zip(expected) {
-            let mut parcel = said(9, word, &all);
-            parcel.speakers.clear();
-            round.add(parcel);
-            let mut now = vec![];
-            while !round.may_rest(1000) {
-                now.extend(heard(&mut round, 1, &mut all));
-            }
-            assert_eq!(now, pairs(&told));
-        }
-        assert!(!round.may_rest(10), "too much is kept back");
     }
 
     #[test]
@@ -363,8 +334,10 @@ mod tests {
         assert!(!round.has_room(1000));
         round.step();
         assert!(round.has_room(1000));
+        let mut many = Outs::default();
+        many.push_all((0..FRAMES as u64).map(|_| 0), Out::More);
         round.add(Parcel {
-            outs: (0..FRAMES).map(|_| (0, Out::More)).collect(),
+            outs: many,
             ..Parcel::default()
         });
         round.others = OTHERS;

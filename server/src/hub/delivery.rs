@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Hub, peer::Stage};
 use crate::{
-    courier::{Parcel, Report, Stop},
+    courier::{Outs, Parcel, Report, Stop},
     frame::now_ms,
     outbox::Out,
     wire::Encoded,
@@ -18,19 +18,17 @@ const USUAL: usize = 16 * 1024;
 impl Hub {
     /// Tells one connection, once the batch is durable.
     pub(super) fn tell(&mut self, id: u64, frame: &Value) {
-        self.outs.push((id, Out::Text(Encoded::json(frame))));
+        self.outs.push(id, Out::Text(Encoded::json(frame)));
     }
 
     /// Tells several; the frame is encoded once.
     pub(super) fn tell_all(&mut self, ids: impl IntoIterator<Item = u64>, frame: &Value) {
-        let text = Encoded::json(frame);
-        let outs = ids.into_iter().map(|id| (id, Out::Text(text.clone())));
-        self.outs.extend(outs);
+        self.outs.push_all(ids, Out::Text(Encoded::json(frame)));
     }
 
     /// Closes a connection after what it is still to be told.
     pub(super) fn close(&mut self, id: u64, code: u16, reason: &'static str) {
-        self.outs.push((id, Out::Close(code, reason)));
+        self.outs.push(id, Out::Close(code, reason));
         self.remove(id);
     }
 
@@ -62,8 +60,9 @@ impl Hub {
 
     /// Hands over what is to be said.
     pub(super) fn deliver(&mut self) -> anyhow::Result<()> {
-        let outs = Vec::with_capacity(self.outs.len().min(USUAL));
-        let outs = mem::replace(&mut self.outs, outs);
+        let (said, heard) = self.outs.len();
+        let next = Outs::with_capacity(said.min(USUAL), heard.min(USUAL));
+        let mut outs = mem::replace(&mut self.outs, next);
         let leaving = mem::take(&mut self.leaving);
         let speakers = mem::take(&mut self.speakers);
         if outs.is_empty() && leaving.is_empty() {
@@ -73,29 +72,17 @@ impl Hub {
             }
             return Ok(());
         }
-        // By connection, and what is for one stays in its order.
-        let mut order: Vec<_> = outs
-            .iter()
-            .zip(0..)
-            .map(|((id, _), at)| (*id, at))
-            .collect();
-        order.sort_unstable();
-        let (mut stops, mut end) = (vec![], 0);
-        for own in order.chunk_by(|one, next| one.0 == next.0) {
-            let id = own[0].0;
-            let outs = end..end + own.len();
-            end = outs.end;
+        let mut stops = vec![];
+        for (id, outs) in outs.by_connection() {
             let peer = self.peers.get(&id).map(|peer| &peer.outbox);
             if let Some(outbox) = peer.or_else(|| leaving.get(&id)) {
-                self.counts.deliveries += own.len() as u64;
+                self.counts.deliveries += outs.len() as u64;
                 let mailbox = outbox.mailbox().clone();
                 stops.push(Stop { id, outs, mailbox });
             }
         }
-        let order = order.into_iter().map(|(_, at)| at).collect();
         let parcel = Parcel {
             outs,
-            order,
             stops,
             speakers,
             leaving,

@@ -100,8 +100,7 @@ impl Hub {
         self.note_message("dm_send", &message);
         let frame = Encoded::json(&message);
         self.counts.direct += 1;
-        let outs = [to, id].map(|id| (id, Out::Text(frame.clone())));
-        self.outs.extend(outs);
+        self.outs.push_all([to, id], Out::Text(frame));
         Ok(())
     }
 

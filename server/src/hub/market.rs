@@ -117,7 +117,7 @@ impl Hub {
                 Effect::Remove(key) => self.store.discard(&key).map_err(storage)?,
                 Effect::Send { to, frame } => {
                     if let Some(id) = to.strip_prefix('@').and_then(|id| self.online(id)) {
-                        self.outs.push((id, Out::Text(Encoded::text(&frame))));
+                        self.outs.push(id, Out::Text(Encoded::text(&frame)));
                     }
                 }
                 Effect::Announce {

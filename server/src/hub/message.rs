@@ -105,8 +105,7 @@ impl Hub {
             members, reading, ..
         } = &self.rooms[room];
         let hearers = members.iter().filter(|id| !reading.contains(id));
-        let outs = hearers.map(|id| (*id, Out::Text(frame.clone())));
-        self.outs.extend(outs);
+        self.outs.push_all(hearers.copied(), Out::Text(frame));
         Ok(())
     }
 

@@ -56,7 +56,7 @@ impl Hub {
                 && offset == sent.offset
             {
                 let text = String::from_utf8_lossy(&json);
-                self.outs.push((id, Out::Text(Encoded::text(&text))));
+                self.outs.push(id, Out::Text(Encoded::text(&text)));
                 return Ok(());
             }
             let room = self.room(&sent.target)?;
@@ -68,7 +68,7 @@ impl Hub {
         }
         message.msg_id = Some(&sent.msg_id);
         let frame = Encoded::json(&message);
-        self.outs.push((id, Out::Text(frame)));
+        self.outs.push(id, Out::Text(frame));
         Ok(())
     }
 

@@ -135,8 +135,8 @@ impl Hub {
             self.close(id, 4008, "history moved on");
             return Ok(());
         };
-        self.outs.push((id, Out::Replay(batch.frames)));
-        self.outs.push((id, Out::More));
+        self.outs.push(id, Out::Replay(batch.frames));
+        self.outs.push(id, Out::More);
         replay.sent = batch.range.1;
         let room = &mut self.rooms[replay.room];
         let done = replay.sent >= room.channel.last;

@@ -19,7 +19,7 @@ impl Hub {
             let after = FIRST_MS + random % SPREAD_MS;
             let text = json!({"reason": "the server is stopping", "reconnect_after_ms": after});
             self.tell(id, &make("SERVER_STOPPING", text));
-            self.outs.push((id, Out::Close(1001, "server is stopping")));
+            self.outs.push(id, Out::Close(1001, "server is stopping"));
         }
         self.deliver()
     }

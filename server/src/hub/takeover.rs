@@ -98,7 +98,7 @@ impl Hub {
         let due = |what| Due { id, ticket, what };
         self.timers.set(PROBE, due(What::ProbeEnds));
         self.timers.set(hold, due(What::HoldEnds));
-        self.outs.push((old, Out::Probe));
+        self.outs.push(old, Out::Probe);
         if let Some(peer) = self.peers.get_mut(&id) {
             self.held += 1;
             peer.stage = Stage::Held(Held {

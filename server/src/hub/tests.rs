@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     inbox::From,
     limits::Limits,
-    outbox::{Cut, Queue, outbox},
+    outbox::{Cut, Out, Queue, outbox},
     settings::Values,
 };
 
