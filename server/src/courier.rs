@@ -132,8 +132,6 @@ pub struct Courier {
     shared: Arc<Shared>,
     reports: Arc<Reports>,
     thread: Option<JoinHandle<()>>,
-    /// See [`kept`].
-    kept: usize,
     /// Whether there is a core for the courier besides that of the hub.
     has_core: bool,
 }
@@ -156,7 +154,6 @@ impl Default for Courier {
             }),
             reports,
             thread: None,
-            kept: 0,
             has_core: false,
         }
     }
@@ -166,8 +163,7 @@ impl Courier {
     /// From now on, parcels are delivered by a thread, to connections for which at most so many bytes may wait.
     pub fn start(&mut self, queue_bytes: usize) -> anyhow::Result<()> {
         self.has_core = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
-        self.kept = kept(queue_bytes);
-        let (shared, kept) = (self.shared.clone(), self.kept);
+        let (shared, kept) = (self.shared.clone(), kept(queue_bytes));
         shared.lock().alone = false;
         let thread = std::thread::Builder::new().name("courier".into());
         let thread = thread.spawn(move || shared.work(kept));

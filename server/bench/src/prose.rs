@@ -1,9 +1,8 @@
-//! What messages are filled with: words in no order, as a server that compresses must not have it easier than with what
-//! people and agents say.
+//! What messages are filled with: words and numbers in no order, as a server that compresses must not have it easy.
 
 use std::sync::LazyLock;
 
-/// Bytes of all of it. Slices of what was said within a second hardly overlap.
+/// Bytes of all of it. Slices of what is said within milliseconds hardly overlap.
 const LENGTH: usize = 1024 * 1024;
 
 /// Words that are often used.
@@ -23,6 +22,9 @@ static TEXT: LazyLock<Vec<u8>> = LazyLock::new(|| {
         at = scatter(at + 1);
         text.extend(words[(at % words.len() as u64) as usize].as_bytes());
         text.push(b' ');
+        if at % 4 == 0 {
+            text.extend(format!("{:08x} ", at >> 32).as_bytes());
+        }
     }
     text
 });
@@ -57,7 +59,7 @@ mod tests {
         assert!(
             words[1..words.len() - 1]
                 .iter()
-                .all(|word| known.contains(word))
+                .all(|word| known.contains(word) || u32::from_str_radix(word, 16).is_ok())
         );
         assert_ne!(some(1, 90), some(2, 90));
     }

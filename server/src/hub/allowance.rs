@@ -44,6 +44,10 @@ impl Spent {
         self.bytes
     }
 
+    fn is_empty(&self) -> bool {
+        self.last().is_none()
+    }
+
     fn last(&self) -> Option<i64> {
         let last = self.frames.back().or(self.earlier.back());
         last.map(|(at, _)| *at)
@@ -117,8 +121,10 @@ impl Hub {
             Some(_) => (limits.frames, limits.bytes),
             None => (limits.early_frames, limits.early_bytes),
         };
-        let window = limits.window_ms;
-        (frames == 0 && bytes == 0) || peer.spent.count(now_ms(), window, size, frames, bytes)
+        let (window, unlimited) = (limits.window_ms, frames == 0 && bytes == 0);
+        // What was counted before there was no limit is forgotten when it is old.
+        (unlimited && peer.spent.is_empty())
+            || peer.spent.count(now_ms(), window, size, frames, bytes)
     }
 
     /// `RATE_LIMITED` when an agent does something too often.

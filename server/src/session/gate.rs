@@ -2,6 +2,8 @@
 //!
 //! A task that waits for several things asks all of them whenever one has news. Reading has news for every few frames,
 //! and everything else that a session waits for hardly ever does.
+//!
+//! What the future waits for must not be waited for by others who share its place for a waker, or its news go to them.
 
 use std::{
     pin::Pin,

@@ -7,7 +7,7 @@ use rusqlite::{
     functions::{Context, FunctionFlags},
 };
 
-use crate::{SCHEMA, Store, StoreError, lines};
+use crate::{SCHEMA, Store, StoreError, lines, messages::Chunk, tail::Tail};
 
 /// Gives every channel an order of its own: what is said on the copy has the offsets of what is said on the
 /// original after it was made, and whoever has read the one must not take it for the other.
@@ -122,9 +122,16 @@ fn check_lines(db: &Connection) -> Result<(), StoreError> {
     while let Some(row) = rows.next()? {
         let (channel, first, last): (String, i64, i64) = (row.get(1)?, row.get(2)?, row.get(3)?);
         let place = || format!("{channel} from message {first}");
-        let lines = lines::unpack(row.get_ref(0)?, place)?.lines().count();
-        if i64::try_from(lines) != Ok(last - first + 1) {
-            let damage = format!("{} has {lines} lines up to message {last}", place());
+        let chunk = Chunk {
+            first: first.unsigned_abs(),
+            lines: lines::unpack(row.get_ref(0)?, place)?,
+        };
+        let mut end = 0;
+        for message in chunk.messages() {
+            (end, ..) = message?;
+        }
+        if i64::try_from(end) != Ok(last) {
+            let damage = format!("{} goes on to {end} instead of {last}", place());
             return Err(StoreError::Damaged(damage));
         }
     }
@@ -132,7 +139,8 @@ fn check_lines(db: &Connection) -> Result<(), StoreError> {
     let mut rows = journal.query([])?;
     while let Some(row) = rows.next()? {
         let seq: i64 = row.get(1)?;
-        lines::unpack(row.get_ref(0)?, || format!("row {seq} of the journal"))?;
+        let lines = lines::unpack(row.get_ref(0)?, || format!("row {seq} of the journal"))?;
+        Tail::default().read(seq, lines, |_| Ok(0))?;
     }
     Ok(())
 }

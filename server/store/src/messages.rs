@@ -18,14 +18,14 @@ use crate::{
 const CHUNK: usize = 16 * 1024;
 
 /// Some messages of a channel in a row.
-struct Chunk {
-    first: u64,
-    lines: String,
+pub(crate) struct Chunk {
+    pub first: u64,
+    pub lines: String,
 }
 
 impl Chunk {
     /// The messages: offset, time, JSON.
-    fn messages(&self) -> impl Iterator<Item = Result<(u64, i64, &str), StoreError>> {
+    pub fn messages(&self) -> impl Iterator<Item = Result<(u64, i64, &str), StoreError>> {
         (self.first..)
             .zip(self.lines.lines())
             .map(|(offset, line)| {

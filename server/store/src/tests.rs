@@ -112,13 +112,14 @@ fn a_file_of_the_first_schema_is_brought_up_to_date() {
             PRIMARY KEY (channel, offset)) WITHOUT ROWID;
         CREATE TABLE allowed (pubkey TEXT PRIMARY KEY, note TEXT NOT NULL);
         INSERT INTO allowed VALUES ('key', 'note');
-        INSERT INTO message VALUES ('#a', 1, 'm1'), ('#a', 2, '{\"ts\": 77}');
+        INSERT INTO channel VALUES ('#a', '0123', 0);
+        INSERT INTO message VALUES ('#a', 1, '{\"epoch\":\"0123\"}'), ('#a', 2, '{\"ts\": 77}');
         PRAGMA user_version = 1;";
     Connection::open(&path).unwrap().execute_batch(old).unwrap();
     let mut ids = None;
     for _ in 0..2 {
         let store = Store::open(&path).unwrap();
-        assert_eq!(texts(&store, 0), ["m1", "{\"ts\": 77}"]);
+        assert_eq!(texts(&store, 0), [r#"{"epoch":"0123"}"#, "{\"ts\": 77}"]);
         assert_eq!(store.older("#a", 77).unwrap(), Some(1));
         let allowed = store.allowed().unwrap();
         assert_eq!((&*allowed[0].note, allowed[0].approved_at), ("note", 0));
@@ -126,6 +127,14 @@ fn a_file_of_the_first_schema_is_brought_up_to_date() {
         assert_eq!(ids.get_or_insert(id.clone()), &id);
         assert_eq!(id.len(), 32);
     }
+    // What an older program wrote is copied and checked as well.
+    check(&path).unwrap();
+    let copy = dir.path().join("copy.db");
+    back_up(&path, &copy).unwrap();
+    let copy = Store::open(&copy).unwrap();
+    let epoch = format!(r#"{{"epoch":"{}"}}"#, channel(&copy).epoch);
+    assert_ne!(epoch, r#"{"epoch":"0123"}"#);
+    assert_eq!(texts(&copy, 0), [&epoch, "{\"ts\": 77}"]);
 }
 
 fn channel(store: &Store) -> Channel {

@@ -29,7 +29,8 @@ const TRIES: u32 = 3;
 const WANTED: f64 = 0.9;
 
 /// Everybody talks; deliveries in a second. Both are searched for at the same time, a run of one after a run of the
-/// other: a machine that others use too is not the same a minute later.
+/// other until one is found: a machine that others use too is not the same a minute later. Every run has a server of its
+/// own; at a rate that matters ours begins to settle its journal before anything counts.
 pub fn measure(effort: Effort) -> Result<Row> {
     let mut row = Row {
         unit: "deliveries/s",
