@@ -6,7 +6,10 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Child, ChildStderr, ChildStdout, Command, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
     time::{Duration, Instant},
 };
 
@@ -20,6 +23,8 @@ pub struct Place {
     swarm: &'static str,
     folder: tempfile::TempDir,
     ports: [u16; 2],
+    /// One at a time: two that start at the same moment find the same port free for their scripted models.
+    _turn: MutexGuard<'static, ()>,
 }
 
 /// An `up` that runs.
@@ -41,6 +46,8 @@ pub struct End {
 impl Place {
     /// A place with an engine.
     pub fn new(swarm: &'static str) -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         idle_engine::listen(&folder.path().join("podman.sock"));
         let ports = [(); 2].map(|()| {
@@ -51,6 +58,7 @@ impl Place {
             swarm,
             folder,
             ports,
+            _turn: turn,
         }
     }
 

@@ -5,6 +5,7 @@ use std::{
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
     process::{Command, Output, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// The user that owns nothing.
@@ -59,11 +60,13 @@ impl Place {
 
     /// `agentctl` with these words.
     pub fn agentctl(&self, words: &[&str]) -> Said {
+        let _turn = turn();
         self.run(Command::new(env!("CARGO_BIN_EXE_agentctl")).args(words))
     }
 
     /// `agentctl up` of the quickstart with these words.
     pub fn up(&self, words: &[&str]) -> Said {
+        let _turn = turn();
         let mut command = Command::new(env!("CARGO_BIN_EXE_agentctl"));
         self.run(quickstart(&mut command, words))
     }
@@ -73,6 +76,7 @@ impl Place {
         if !nix::unistd::geteuid().is_root() {
             return self.up(words);
         }
+        let _turn = turn();
         let program = self.path("agentctl");
         if !Path::new(&program).exists() {
             fs::copy(env!("CARGO_BIN_EXE_agentctl"), &program).unwrap();
@@ -109,6 +113,13 @@ impl Place {
                 .collect(),
         }
     }
+}
+
+/// One at a time: each looks whether the usual ports are free, and would find those that another looks at taken; and a
+/// program that was just written can't be run while another is being started.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const QUICKSTART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/quickstart");
