@@ -3,12 +3,14 @@
 //! Writes between [`Store::begin`] and [`Store::commit`] share one transaction: all of them are durable when
 //! `commit` returns, or none is. Each channel has an epoch and a growing offset.
 
+mod block;
 mod channels;
 mod checkpoint;
 mod lines;
 mod maintenance;
 mod market;
 mod messages;
+mod older;
 mod people;
 mod schema;
 mod sent;

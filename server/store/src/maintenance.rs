@@ -7,14 +7,15 @@ use rusqlite::{
     functions::{Context, FunctionFlags},
 };
 
-use crate::{SCHEMA, Store, StoreError, lines, messages::Chunk, tail::Tail};
+use crate::{SCHEMA, Store, StoreError, block::Packer, messages, tail::Tail};
 
 /// Gives every channel an order of its own: what is said on the copy has the offsets of what is said on the
 /// original after it was made, and whoever has read the one must not take it for the other.
 const PART: &str = "BEGIN;
     UPDATE channel SET former = epoch, epoch = lower(hex(randomblob(8))), former_last =
         MAX(forgotten, (SELECT COALESCE(MAX(last), 0) FROM chunk WHERE channel = name));
-    UPDATE chunk SET lines = (SELECT reordered(lines, former, epoch) FROM channel WHERE name = channel)
+    UPDATE chunk SET form = 1,
+        lines = (SELECT reordered(first, form, lines, former, epoch) FROM channel WHERE name = channel)
         WHERE channel IN (SELECT name FROM channel);
     COMMIT;";
 
@@ -55,7 +56,7 @@ fn fill(db: &Connection, copy: &Path) -> Result<(), StoreError> {
         store.commit()?;
         drop(store);
         let deterministic = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-        copied.create_scalar_function("reordered", 3, deterministic, reordered)?;
+        copied.create_scalar_function("reordered", 5, deterministic, reordered)?;
         copied.execute_batch(PART)?;
     }
     // Brings what is in the log into the file.
@@ -70,13 +71,19 @@ fn fill(db: &Connection, copy: &Path) -> Result<(), StoreError> {
     check(copy)
 }
 
-/// Lines that name another epoch: lines, the former epoch, and the new one.
-fn reordered(arguments: &Context<'_>) -> rusqlite::Result<Vec<u8>> {
-    let [former, epoch] = [arguments.get::<String>(1)?, arguments.get(2)?]
+/// The block of lines that name another epoch: the first offset, form, the lines, the former epoch, and the new one.
+fn reordered(arguments: &Context<'_>) -> rusqlite::Result<Box<[u8]>> {
+    let first = arguments.get::<i64>(0)?.unsigned_abs();
+    let [former, epoch] = [arguments.get::<String>(3)?, arguments.get(4)?]
         .map(|epoch| format!("\"epoch\":\"{epoch}\""));
-    let lines = lines::unpack(arguments.get_raw(0), || "a chunk".to_owned())
-        .map_err(|error| rusqlite::Error::UserFunctionError(error.into()))?;
-    Ok(lines::pack(&lines.replace(&former, &epoch)))
+    let lines = messages::lines(first, arguments.get(1)?, arguments.get_raw(2));
+    let block = lines.and_then(|mut lines| {
+        lines.text = lines.text.replace(&former, &epoch);
+        Packer::default().pack(&lines)
+    });
+    let damaged = || StoreError::Damaged(format!("message {first} of a channel can't be read"));
+    let block = block.ok_or_else(|| rusqlite::Error::UserFunctionError(damaged().into()))?;
+    Ok(block.stored)
 }
 
 /// Gives a file its name, unless something else has it.
@@ -117,30 +124,19 @@ pub fn check(file: &Path) -> Result<(), StoreError> {
 
 /// Reads all messages.
 fn check_lines(db: &Connection) -> Result<(), StoreError> {
-    let mut chunks = db.prepare("SELECT lines, channel, first, last FROM chunk")?;
+    let mut chunks = db.prepare("SELECT channel, first, last, form, lines FROM chunk")?;
     let mut rows = chunks.query([])?;
     while let Some(row) = rows.next()? {
-        let (channel, first, last): (String, i64, i64) = (row.get(1)?, row.get(2)?, row.get(3)?);
-        let place = || format!("{channel} from message {first}");
-        let chunk = Chunk {
-            first: first.unsigned_abs(),
-            lines: lines::unpack(row.get_ref(0)?, place)?,
-        };
-        let mut end = 0;
-        for message in chunk.messages() {
-            (end, ..) = message?;
-        }
-        if i64::try_from(end) != Ok(last) {
-            let damage = format!("{} goes on to {end} instead of {last}", place());
-            return Err(StoreError::Damaged(damage));
+        for message in messages::chunk(row)?.messages() {
+            message?;
         }
     }
-    let mut journal = db.prepare("SELECT lines, seq FROM journal")?;
+    let mut journal = db.prepare("SELECT seq, form, lines FROM journal")?;
     let mut rows = journal.query([])?;
     while let Some(row) = rows.next()? {
-        let seq: i64 = row.get(1)?;
-        let lines = lines::unpack(row.get_ref(0)?, || format!("row {seq} of the journal"))?;
-        Tail::default().read(seq, lines, |_| Ok(0))?;
+        let mut tail = Tail::default();
+        tail.read(row.get(0)?, row.get(1)?, row.get_ref(2)?, |_| Ok(0))?;
+        tail.check()?;
     }
     Ok(())
 }

@@ -1,40 +1,20 @@
 //! Messages of channels, in their order, and how long they are kept.
 //!
 //! The youngest are in the journal, see [`crate::tail`]; those before them are in chunks: a row for many messages
-//! of one channel, a line each: when it was said, a blank, and the JSON. Settling makes chunks of the journal. Both are
-//! stored as [`crate::lines`] says.
+//! of one channel. Settling makes chunks of the journal. Both are stored as [`crate::block`] says.
 
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, params, types::ValueRef};
 
 use crate::{
-    Store, StoreError, lines,
-    tail::{Line, Tail},
+    Store, StoreError, block,
+    lines::{Line, Lines},
+    older,
+    schema::{BLOCKS, OLDER},
+    tail::{Settled, Tail},
 };
-
-/// A chunk takes no more messages when it has this many bytes.
-const CHUNK: usize = 16 * 1024;
-
-/// Some messages of a channel in a row.
-pub(crate) struct Chunk {
-    pub first: u64,
-    pub lines: String,
-}
-
-impl Chunk {
-    /// The messages: offset, time, JSON.
-    pub fn messages(&self) -> impl Iterator<Item = Result<(u64, i64, &str), StoreError>> {
-        (self.first..)
-            .zip(self.lines.lines())
-            .map(|(offset, line)| {
-                let parts = line.split_once(' ');
-                let parts = parts.and_then(|(at, json)| Some((offset, at.parse().ok()?, json)));
-                parts.ok_or_else(|| StoreError::Damaged(format!("message {offset} is {line:?}")))
-            })
-    }
-}
 
 impl Store {
     /// Stores a message under its offset, which follows the last one of its channel; `at` is when it was said,
@@ -68,10 +48,11 @@ impl Store {
     /// Writes what the batch said to the journal, and settles some of a long one: twice as much as was said, so
     /// that it gets shorter, and no batch has to wait long.
     pub(crate) fn write_journal(&self) -> Result<(), StoreError> {
-        match self.tail.borrow().unwritten() {
-            Some((seq, lines)) => {
-                let sql = "INSERT INTO journal (seq, lines) VALUES (?1, ?2)";
-                self.write(sql, params![seq, self.packed(lines)])?;
+        match self.tail.borrow_mut().unwritten()? {
+            Some((seq, blocks)) => {
+                let sql = "INSERT INTO journal (seq, lines, form) VALUES (?1, ?2, ?3)";
+                self.write(sql, params![seq, blocks, BLOCKS])?;
+                self.checkpoints.borrow_mut().written(blocks.len());
             }
             // Where nothing is said, nothing is written: on a full disk it would fail for ever.
             None => return Ok(()),
@@ -86,13 +67,6 @@ impl Store {
             self.drop_rows()?;
         }
         self.drop_rows()
-    }
-
-    /// What is written of lines.
-    fn packed(&self, lines: &str) -> Vec<u8> {
-        let packed = lines::pack(lines);
-        self.checkpoints.borrow_mut().written(packed.len());
-        packed
     }
 
     /// Takes rows of the journal away that say nothing new.
@@ -122,12 +96,10 @@ impl Store {
         };
         let mut query = self
             .db
-            .prepare_cached("SELECT seq, lines FROM journal ORDER BY seq")?;
+            .prepare_cached("SELECT seq, form, lines FROM journal ORDER BY seq")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
-            let seq = row.get(0)?;
-            let lines = lines::unpack(row.get_ref(1)?, || format!("row {seq} of the journal"))?;
-            tail.read(seq, lines, &mut known)?;
+            tail.read(row.get(0)?, row.get(1)?, row.get_ref(2)?, &mut known)?;
         }
         self.tail.replace(tail);
         Ok(())
@@ -143,37 +115,26 @@ impl Store {
     /// Makes a chunk of the oldest messages of the channel that has the oldest one; gives its bytes, 0 when there
     /// is none.
     fn settle_chunk(&self) -> Result<usize, StoreError> {
-        let mut tail = self.tail.borrow_mut();
-        let Some(channel) = tail.oldest().map(str::to_owned) else {
+        let settled = self.tail.borrow_mut().settle()?;
+        let Some(settled) = settled else {
             return Ok(0);
         };
-        let (mut text, mut range, mut youngest) = (String::new(), None, i64::MIN);
-        let mut count = 0;
-        for Line { offset, at, json } in tail.of(&channel) {
-            for part in [itoa::Buffer::new().format(at), " ", json, "\n"] {
-                text.push_str(part);
-            }
-            range = Some((range.map_or(offset, |(first, _)| first), offset));
-            youngest = youngest.max(at);
-            count += 1;
-            if text.len() >= CHUNK {
-                break;
-            }
-        }
-        tail.take(&channel, count);
-        if let Some((first, last)) = range {
-            self.write(
-                "INSERT INTO chunk (channel, first, last, at, lines) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![
-                    channel,
-                    number(first),
-                    number(last),
-                    youngest,
-                    self.packed(&text)
-                ],
-            )?;
-        }
-        Ok(text.len())
+        let Settled {
+            channel,
+            first,
+            last,
+            youngest,
+            bytes,
+            stored,
+        } = settled;
+        let (first, last) = (number(first), number(last));
+        self.write(
+            "INSERT INTO chunk (channel, first, last, at, lines, form)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![channel, first, last, youngest, stored, BLOCKS],
+        )?;
+        self.checkpoints.borrow_mut().written(stored.len());
+        Ok(bytes)
     }
 
     /// Messages after an offset, oldest first, each with its own: at most `count`, and no more than fit into
@@ -187,30 +148,31 @@ impl Store {
     ) -> Result<Vec<(u64, Bytes)>, StoreError> {
         let offset = offset.max(self.forgotten(channel)?);
         let (mut found, mut size) = (vec![], 0);
-        let mut take = |at: u64, json: Bytes| {
-            size += json.len();
-            let fits = found.len() < count && (size <= bytes || found.is_empty());
-            if fits {
-                found.push((at, json));
+        let mut take = |lines: &Lines| {
+            for line in lines.messages() {
+                let line = line?;
+                if line.offset <= offset {
+                    continue;
+                }
+                size += line.json.len();
+                if found.len() == count || size > bytes && !found.is_empty() {
+                    return Ok(false);
+                }
+                found.push((line.offset, Bytes::copy_from_slice(line.json.as_bytes())));
             }
-            fits
+            Ok::<_, StoreError>(true)
         };
         let mut query = self.db.prepare_cached(
-            "SELECT first, lines FROM chunk WHERE channel = ?1 AND last > ?2 ORDER BY last",
+            "SELECT channel, first, last, form, lines FROM chunk WHERE channel = ?1 AND last > ?2 ORDER BY last",
         )?;
         let mut rows = query.query(params![channel, number(offset)])?;
         while let Some(row) = rows.next()? {
-            let chunk = chunk(row)?;
-            for message in chunk.messages() {
-                let (at, _, json) = message?;
-                if at > offset && !take(at, Bytes::copy_from_slice(json.as_bytes())) {
-                    return Ok(found);
-                }
+            if !take(&chunk(row)?)? {
+                return Ok(found);
             }
         }
-        let tail = self.tail.borrow();
-        for line in tail.after(channel, offset) {
-            if !take(line.offset, Bytes::copy_from_slice(line.json.as_bytes())) {
+        for lines in self.tail.borrow().after(channel, offset) {
+            if !take(&*lines?)? {
                 break;
             }
         }
@@ -228,43 +190,47 @@ impl Store {
         });
         Ok(match first.optional()? {
             Some(first) => Some(first.unsigned_abs().max(forgotten + 1)),
-            None => {
-                let tail = self.tail.borrow();
-                tail.of(channel).next().map(|line| line.offset)
-            }
+            None => self.tail.borrow().first(channel, forgotten),
         })
     }
 
     /// Offset before which all messages were said earlier than `at`; none when there is no such message.
     pub fn older(&self, channel: &str, at: i64) -> Result<Option<u64>, StoreError> {
         let forgotten = self.forgotten(channel)?;
-        let before = |young: u64| Some(young - 1).filter(|offset| *offset > forgotten);
-        let mut query = self.db.prepare_cached(
-            "SELECT first, lines FROM chunk WHERE channel = ?1 AND at >= ?2 AND last > ?3
-             ORDER BY last LIMIT 1",
-        )?;
-        let young = query.query_row(params![channel, at, number(forgotten)], |row| {
-            Ok(chunk(row))
-        });
-        if let Some(chunk) = young.optional()? {
-            for message in chunk?.messages() {
-                let (offset, said, _) = message?;
-                if said >= at {
-                    return Ok(before(offset));
+        let before = |lines: &Lines| {
+            for line in lines.messages() {
+                let line = line?;
+                if line.at >= at && line.offset > forgotten {
+                    return Ok(Some(line.offset - 1));
                 }
             }
+            Ok::<_, StoreError>(None)
+        };
+        let kept = |before: u64| Some(before).filter(|before| *before > forgotten);
+        let mut query = self.db.prepare_cached(
+            "SELECT channel, first, last, form, lines FROM chunk WHERE channel = ?1 AND at >= ?2 AND last > ?3
+             ORDER BY last",
+        )?;
+        let mut rows = query.query(params![channel, at, number(forgotten)])?;
+        while let Some(row) = rows.next()? {
+            if let Some(before) = before(&chunk(row)?)? {
+                return Ok(kept(before));
+            }
         }
-        let tail = self.tail.borrow();
-        if let Some(young) = tail.since(channel, at) {
-            return Ok(before(young));
+        for lines in self.tail.borrow().since(channel, at) {
+            if let Some(before) = before(&*lines?)? {
+                return Ok(kept(before));
+            }
         }
         self.last(channel)
     }
 
     /// Offset of the youngest message that is still there.
     fn last(&self, channel: &str) -> Result<Option<u64>, StoreError> {
-        if let Some(last) = self.tail.borrow().of(channel).next_back() {
-            return Ok(Some(last.offset));
+        let forgotten = self.forgotten(channel)?;
+        let last = self.tail.borrow().last(channel);
+        if last.is_some_and(|last| last > forgotten) {
+            return Ok(last);
         }
         let mut query = self
             .db
@@ -299,9 +265,7 @@ impl Store {
             "DELETE FROM chunk WHERE channel = ?1 AND last <= ?2",
             params![channel, number(end)],
         )?;
-        let mut tail = self.tail.borrow_mut();
-        let forgotten = tail.up_to(channel, end);
-        tail.take(channel, forgotten);
+        self.tail.borrow_mut().forget(channel, end);
         Ok(end - first + 1)
     }
 
@@ -312,10 +276,30 @@ impl Store {
     }
 }
 
-fn chunk(row: &rusqlite::Row) -> Result<Chunk, StoreError> {
-    let first = row.get::<_, i64>(0)?.unsigned_abs();
-    let lines = lines::unpack(row.get_ref(1)?, || format!("message {first} of a channel"))?;
-    Ok(Chunk { first, lines })
+/// The messages of a chunk: channel, first and last offset, form, lines.
+pub(crate) fn chunk(row: &rusqlite::Row<'_>) -> Result<Lines, StoreError> {
+    let [first, last] = [row.get::<_, i64>(1)?, row.get(2)?].map(i64::unsigned_abs);
+    let lines = lines(first, row.get(3)?, row.get_ref(4)?);
+    let whole = lines.filter(|lines| lines.last() == Some(last));
+    whole.map_or_else(
+        || {
+            let channel: String = row.get(0)?;
+            Err(StoreError::Damaged(format!(
+                "messages {first} to {last} of {channel} can't be read"
+            )))
+        },
+        Ok,
+    )
+}
+
+/// Lines that begin with an offset; none when they are damaged.
+pub(crate) fn lines(first: u64, form: i64, stored: ValueRef<'_>) -> Option<Lines> {
+    let lines = match (form, stored) {
+        (OLDER, stored) => Lines::of(first, older::text(stored)?),
+        (BLOCKS, ValueRef::Blob(blocks)) => block::lines(blocks),
+        _ => None,
+    };
+    lines.filter(|lines| lines.first == first)
 }
 
 fn number(offset: u64) -> i64 {

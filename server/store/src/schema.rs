@@ -3,6 +3,11 @@
 /// Version of the schema: how many steps have made it. An older program refuses a newer file.
 pub const SCHEMA: i64 = STEPS.len() as i64;
 
+/// Lines as [`crate::older`] reads them.
+pub const OLDER: i64 = 0;
+/// Lines in [blocks](crate::block).
+pub const BLOCKS: i64 = 1;
+
 /// What has been changed, in order; what stands here stays as it is.
 const STEPS: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS channel (name TEXT PRIMARY KEY, epoch TEXT NOT NULL, verified_only INTEGER NOT NULL);
@@ -37,8 +42,11 @@ const STEPS: &[&str] = &[
      CREATE TABLE journal (seq INTEGER PRIMARY KEY, lines TEXT NOT NULL);",
     // A row of the journal may have lines that are in chunks as well: an older program would take them twice.
     "SELECT 1;",
-    // Lines are compressed from now on, see [`crate::lines`]: an older program can't read them.
+    // Lines are compressed from now on, see [`crate::older`]: an older program can't read them.
     "SELECT 1;",
+    // How the lines of a row are stored, see [`OLDER`] and [`BLOCKS`].
+    "ALTER TABLE chunk ADD COLUMN form INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE journal ADD COLUMN form INTEGER NOT NULL DEFAULT 0;",
 ];
 
 /// What brings a file of an older schema to the current one; 0 is a new file.

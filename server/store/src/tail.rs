@@ -1,304 +1,426 @@
 //! The youngest messages, in memory and in the journal.
 //!
-//! A batch puts all its messages into one row of the journal, so that what is said in many channels costs no more
-//! than what is said in one. A long journal is settled little by little, see [`crate::messages`]: the oldest
-//! messages first, and a row is taken away once all of its messages are settled or forgotten.
+//! A batch puts all its messages into one row of the journal, a block for each channel, so that what is said in many
+//! channels costs no more than what is said in one. A long journal is settled little by little, see
+//! [`crate::messages`]: the oldest messages first, and a row is taken away once all of its blocks are settled or
+//! forgotten.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, VecDeque},
-    ops::Range,
+    mem,
 };
 
 use foldhash::HashMap;
+use rusqlite::types::ValueRef;
 
-use crate::StoreError;
+use crate::{
+    StoreError,
+    block::{Block, Packer},
+    lines::{Line, Lines},
+    older,
+    schema::{BLOCKS, OLDER},
+};
 
-/// The journal is long when it has this many lines…
-const LINES: usize = 32 * 1024;
-/// …or bytes.
+/// A block takes no more messages when its lines have this many bytes, and neither does a chunk.
+const FULL: usize = 16 * 1024;
+/// Blocks whose lines are shorter on average are packed anew when they are settled, all together: alone, each repeats
+/// what is in all of them.
+const SHORT: usize = 2 * 1024;
+/// The journal is long when it has this many messages…
+const MESSAGES: usize = 32 * 1024;
+/// …or bytes of lines.
 const BYTES: usize = 8 * 1024 * 1024;
 /// So many rows are taken away at a time, at least…
 const ROWS: usize = 64;
-/// …or rows with so many bytes.
+/// …or rows with so many bytes of lines.
 const ROW_BYTES: usize = 256 * 1024;
-
-/// A message.
-#[derive(Clone, Copy, Debug)]
-pub struct Line<'t> {
-    /// Its place in the channel's order.
-    pub offset: u64,
-    /// When it was said, Unix milliseconds.
-    pub at: i64,
-    /// What is sent to readers, JSON.
-    pub json: &'t str,
-}
-
-/// Where a line is.
-struct Place {
-    offset: u64,
-    at: i64,
-    /// Its row.
-    seq: i64,
-    /// Its JSON, in the text of that row.
-    json: Range<usize>,
-}
 
 /// A row of the journal.
 struct Row {
     seq: i64,
-    /// A line for each message: channel, offset, when it was said, and the JSON, with blanks between them.
-    text: String,
-    lines: usize,
-    /// Lines that are neither settled nor forgotten.
+    /// Messages in it…
+    messages: usize,
+    /// …and bytes of their lines.
+    bytes: usize,
+    /// Blocks that are neither settled nor forgotten.
     left: usize,
 }
 
-/// Messages that are not settled yet, by channel, each without a gap.
+/// The messages of a channel, without a gap.
+#[derive(Default)]
+struct Channel {
+    /// Each with the row that it is in.
+    blocks: VecDeque<(i64, Block)>,
+    /// What comes after them, of the batch that is under way.
+    fresh: Lines,
+}
+
+/// Messages that are not settled yet.
 #[derive(Default)]
 pub struct Tail {
-    channels: HashMap<String, VecDeque<Place>>,
-    /// The oldest row that each channel has a line in.
+    channels: HashMap<String, Channel>,
+    /// The channels that have fresh lines.
+    fresh: Vec<String>,
+    /// The oldest row that each channel has a block in.
     oldest: BTreeSet<(i64, String)>,
-    /// The journal's rows, and the one of the batch that is under way, if it has lines.
+    /// The journal's rows, and the one of the batch that is under way, if that has blocks…
     rows: VecDeque<Row>,
+    /// …which are here, as they are stored.
+    unwritten: Vec<u8>,
     /// Of all rows.
-    lines: usize,
+    messages: usize,
     bytes: usize,
     /// The place of the row of the batch that is under way.
     next: i64,
+    packer: Packer,
+}
+
+/// What becomes a chunk.
+pub struct Settled {
+    pub channel: String,
+    pub first: u64,
+    pub last: u64,
+    /// When the youngest message was said.
+    pub youngest: i64,
+    /// Bytes of the lines.
+    pub bytes: usize,
+    /// The blocks, as they are stored.
+    pub stored: Vec<u8>,
 }
 
 impl Tail {
     /// Adds a message of the batch that is under way.
-    pub fn add(&mut self, channel: &str, line: Line<'_>) -> Result<(), StoreError> {
-        let Line { offset, at, json } = line;
-        if json.contains('\n') {
-            return Err(StoreError::Place(channel.to_owned(), offset));
-        }
-        let (mut number, mut time) = (itoa::Buffer::new(), itoa::Buffer::new());
-        let (number, time) = (number.format(offset), time.format(at));
-        let row = self.row();
-        let before = row.text.len();
-        for part in [channel, " ", number, " ", time, " "] {
-            row.text.push_str(part);
-        }
-        let start = row.text.len();
-        row.text.push_str(json);
-        let json = start..row.text.len();
-        row.text.push('\n');
-        row.lines += 1;
-        row.left += 1;
-        let (seq, bytes) = (row.seq, row.text.len() - before);
-        self.lines += 1;
-        self.bytes += bytes;
-        let place = Place {
-            offset,
-            at,
-            seq,
-            json,
+    pub fn add(&mut self, name: &str, line: Line<'_>) -> Result<(), StoreError> {
+        let channel = match self.channels.get_mut(name) {
+            Some(channel) => channel,
+            None => self.channels.entry(name.to_owned()).or_default(),
         };
-        self.keep(channel, place)
-    }
-
-    /// Adds a row of the journal, without what was settled or forgotten: `known` gives an offset up to which all
-    /// of a channel is.
-    pub fn read(
-        &mut self,
-        seq: i64,
-        text: String,
-        mut known: impl FnMut(&str) -> Result<u64, StoreError>,
-    ) -> Result<(), StoreError> {
-        self.next = seq + 1;
-        let mut row = Row::new(seq, String::new());
-        let mut end = 0;
-        for line in text.split_inclusive('\n') {
-            end += line.len();
-            let damaged = || StoreError::Damaged(format!("the journal says {line:?}"));
-            let (line, last) = match line.strip_suffix('\n') {
-                Some(line) => (line, end - 1),
-                None => (line, end),
-            };
-            let mut parts = line.splitn(4, ' ');
-            let (Some(channel), Some(offset), Some(at), Some(json)) =
-                (parts.next(), parts.next(), parts.next(), parts.next())
-            else {
-                return Err(damaged());
-            };
-            let place = Place {
-                offset: offset.parse().map_err(|_| damaged())?,
-                at: at.parse().map_err(|_| damaged())?,
-                seq,
-                json: last - json.len()..last,
-            };
-            row.lines += 1;
-            if place.offset > known(channel)? {
-                row.left += 1;
-                self.keep(channel, place)?;
-            }
+        let follows = channel.last().is_none_or(|last| last + 1 == line.offset);
+        if !follows || line.json.contains('\n') {
+            return Err(StoreError::Place(name.to_owned(), line.offset));
         }
-        self.lines += row.lines;
-        self.bytes += text.len();
-        self.rows.push_back(Row { text, ..row });
+        if channel.fresh.is_empty() {
+            // Likely to be as much as the last time.
+            let usual = channel.blocks.back().map_or(0, |(_, block)| block.bytes);
+            channel.fresh = Lines::with_capacity(usual as usize);
+            self.fresh.push(name.to_owned());
+        }
+        channel.fresh.push(line);
+        if channel.fresh.text.len() >= FULL {
+            self.fresh.retain(|fresh| fresh != name);
+            self.pack(name)?;
+        }
         Ok(())
     }
 
-    /// The row of the batch that is under way.
-    fn row(&mut self) -> &mut Row {
-        let usual = match self.rows.back() {
-            Some(row) if row.seq == self.next => None,
-            Some(row) => Some(row.text.len()),
-            None => Some(0),
+    /// Makes a block of what is fresh in a channel.
+    fn pack(&mut self, name: &str) -> Result<(), StoreError> {
+        let channel = self.channels.get_mut(name);
+        let lines = channel.map(|channel| mem::take(&mut channel.fresh));
+        let Some(lines) = lines.filter(|lines| !lines.is_empty()) else {
+            return Ok(());
         };
-        if let Some(usual) = usual {
-            let row = Row::new(self.next, String::with_capacity(usual));
-            self.rows.push_back(row);
+        let misplaced = || StoreError::Place(name.to_owned(), lines.first);
+        let block = self.packer.pack(&lines).ok_or_else(misplaced)?;
+        let length = u16::try_from(name.len()).map_err(|_| misplaced())?;
+        self.unwritten.extend(length.to_le_bytes());
+        self.unwritten.extend(name.as_bytes());
+        self.unwritten.extend_from_slice(&block.stored);
+        if self.rows.back().is_none_or(|row| row.seq != self.next) {
+            self.rows.push_back(Row::new(self.next));
         }
-        let last = self.rows.len() - 1;
-        &mut self.rows[last]
+        self.count(&block);
+        self.keep(name, block)
     }
 
-    fn keep(&mut self, channel: &str, place: Place) -> Result<(), StoreError> {
-        let places = match self.channels.get_mut(channel) {
-            Some(places) => places,
-            None => self.channels.entry(channel.to_owned()).or_default(),
+    /// Counts a block of the youngest row.
+    fn count(&mut self, block: &Block) {
+        let (messages, bytes) = (block.count as usize, block.bytes as usize);
+        if let Some(row) = self.rows.back_mut() {
+            row.messages += messages;
+            row.bytes += bytes;
+        }
+        self.messages += messages;
+        self.bytes += bytes;
+    }
+
+    /// Keeps a block of the youngest row.
+    fn keep(&mut self, name: &str, block: Block) -> Result<(), StoreError> {
+        let Some(row) = self.rows.back_mut() else {
+            return Ok(());
         };
-        match places.back() {
-            Some(last) if last.offset + 1 != place.offset => {
-                return Err(StoreError::Place(channel.to_owned(), place.offset));
+        let channel = match self.channels.get_mut(name) {
+            Some(channel) => channel,
+            None => self.channels.entry(name.to_owned()).or_default(),
+        };
+        match channel.last() {
+            Some(last) if last + 1 != block.first => {
+                return Err(StoreError::Place(name.to_owned(), block.first));
             }
             Some(_) => {}
             None => {
-                self.oldest.insert((place.seq, channel.to_owned()));
+                self.oldest.insert((row.seq, name.to_owned()));
             }
         }
-        places.push_back(place);
+        row.left += 1;
+        channel.blocks.push_back((row.seq, block));
         Ok(())
     }
 
-    /// What is to be written to the journal: the row's place, and its lines; none when nothing was said.
-    pub fn unwritten(&self) -> Option<(i64, &str)> {
-        let row = self.rows.back()?;
-        (row.seq == self.next).then_some((row.seq, &row.text))
+    /// Adds a row of the journal, in one of the [forms](crate::schema), without what was settled or forgotten: of a
+    /// channel, `known` gives an offset up to which all messages are.
+    pub fn read(
+        &mut self,
+        seq: i64,
+        form: i64,
+        stored: ValueRef<'_>,
+        mut known: impl FnMut(&str) -> Result<u64, StoreError>,
+    ) -> Result<(), StoreError> {
+        let damaged = || StoreError::Damaged(format!("row {seq} of the journal can't be read"));
+        self.next = seq + 1;
+        self.rows.push_back(Row::new(seq));
+        match (form, stored) {
+            (OLDER, stored) => {
+                let text = older::text(stored).ok_or_else(damaged)?;
+                for (name, lines) in older::journal(&text, &mut known)? {
+                    let block = self.packer.pack(&lines).ok_or_else(damaged)?;
+                    self.count(&block);
+                    self.keep(&name, block)?;
+                }
+            }
+            (BLOCKS, ValueRef::Blob(mut stored)) => {
+                while !stored.is_empty() {
+                    let (name, block, rest) = named(stored).ok_or_else(damaged)?;
+                    self.count(&block);
+                    if block.last() > known(name)? {
+                        self.keep(name, block)?;
+                    }
+                    stored = rest;
+                }
+            }
+            _ => return Err(damaged()),
+        }
+        Ok(())
     }
 
-    /// The row of the batch that is under way is in the journal now; gives its bytes.
+    /// What is to be written to the journal: the row's place, and its blocks; none when nothing was said.
+    pub fn unwritten(&mut self) -> Result<Option<(i64, &[u8])>, StoreError> {
+        for name in mem::take(&mut self.fresh) {
+            self.pack(&name)?;
+        }
+        let there = !self.unwritten.is_empty();
+        Ok(there.then_some((self.next, &self.unwritten)))
+    }
+
+    /// The row of the batch that is under way is in the journal now; gives the bytes of its lines.
     pub fn written(&mut self) -> usize {
-        let Some(row) = self.rows.back_mut().filter(|row| row.seq == self.next) else {
-            return 0;
-        };
+        let row = self.rows.back().filter(|row| row.seq == self.next);
+        let bytes = row.map_or(0, |row| row.bytes);
         self.next += 1;
-        row.text.shrink_to_fit();
-        row.text.len()
+        self.unwritten.clear();
+        self.unwritten.shrink_to(ROW_BYTES);
+        bytes
     }
 
     /// Whether it is time to settle some.
     pub fn is_long(&self) -> bool {
-        self.lines >= LINES || self.bytes >= BYTES
-    }
-
-    /// The channel that has the oldest message.
-    pub fn oldest(&self) -> Option<&str> {
-        self.oldest.first().map(|(_, channel)| channel.as_str())
+        self.messages >= MESSAGES || self.bytes >= BYTES
     }
 
     /// The place up to which rows can be taken away, when these are some: they are as good as gone.
     pub fn take_rows(&mut self) -> Option<i64> {
         let free = self.rows.iter().take_while(|row| row.left == 0);
-        let (count, bytes) = free.fold((0, 0), |(count, bytes), row| {
-            (count + 1, bytes + row.text.len())
-        });
+        let (count, bytes) =
+            free.fold((0, 0), |(count, bytes), row| (count + 1, bytes + row.bytes));
         if count < ROWS && bytes < ROW_BYTES {
             return None;
         }
         let mut last = None;
         for row in self.rows.drain(..count) {
-            self.lines -= row.lines;
-            self.bytes -= row.text.len();
+            self.messages -= row.messages;
+            self.bytes -= row.bytes;
             last = Some(row.seq);
         }
         last
     }
 
-    /// The messages of a channel, oldest first.
-    pub fn of(&self, channel: &str) -> impl DoubleEndedIterator<Item = Line<'_>> {
-        self.after(channel, 0)
+    /// Offset of the last message of a channel.
+    pub fn last(&self, name: &str) -> Option<u64> {
+        self.channels.get(name)?.last()
     }
 
-    /// The messages of a channel after an offset, oldest first.
-    pub fn after(&self, channel: &str, offset: u64) -> impl DoubleEndedIterator<Item = Line<'_>> {
-        let places = self.channels.get(channel);
-        let skipped = self.up_to(channel, offset);
-        let places = places.map(|places| places.range(skipped..));
-        places
-            .into_iter()
-            .flatten()
-            .filter_map(|place| self.line(place))
-    }
-
-    /// How many messages of a channel have an offset up to this.
-    pub fn up_to(&self, channel: &str, offset: u64) -> usize {
-        let Some(places) = self.channels.get(channel) else {
-            return 0;
+    /// Offset of the first message of a channel after another.
+    pub fn first(&self, name: &str, after: u64) -> Option<u64> {
+        let channel = self.channels.get(name)?;
+        let first = match channel.blocks.front() {
+            Some((_, block)) => block.first,
+            None => channel.fresh.first,
         };
         // Without a gap.
-        let first = places.front().map_or(0, |place| place.offset);
-        let count = offset.saturating_add(1).saturating_sub(first);
-        usize::try_from(count).map_or(places.len(), |count| count.min(places.len()))
+        let first = first.max(after.saturating_add(1));
+        (first <= channel.last()?).then_some(first)
     }
 
-    /// The offset of the first message of a channel that was said at this time or later.
-    pub fn since(&self, channel: &str, at: i64) -> Option<u64> {
-        let mut places = self.channels.get(channel)?.iter();
-        places
-            .find(|place| place.at >= at)
-            .map(|place| place.offset)
+    /// The messages of a channel that have one after an offset, oldest first, some at a time.
+    pub fn after(
+        &self,
+        name: &str,
+        offset: u64,
+    ) -> impl Iterator<Item = Result<Cow<'_, Lines>, StoreError>> {
+        self.lines(name, move |last, _| last > offset)
     }
 
-    fn line(&self, place: &Place) -> Option<Line<'_>> {
-        let row = self.rows.binary_search_by_key(&place.seq, |row| row.seq);
-        let row = row.ok().and_then(|at| self.rows.get(at));
-        let json = row.and_then(|row| row.text.get(place.json.clone()));
-        debug_assert!(json.is_some(), "a line of no row");
-        Some(Line {
-            offset: place.offset,
-            at: place.at,
-            json: json?,
-        })
+    /// The messages of a channel that have one said at this time or later, oldest first, some at a time.
+    pub fn since(
+        &self,
+        name: &str,
+        at: i64,
+    ) -> impl Iterator<Item = Result<Cow<'_, Lines>, StoreError>> {
+        self.lines(name, move |_, youngest| youngest >= at)
     }
 
-    /// Takes the oldest messages of a channel out, so many.
-    pub fn take(&mut self, channel: &str, count: usize) {
-        let Some(places) = self.channels.get_mut(channel) else {
-            return;
+    /// Those whose last offset and youngest time are wanted.
+    fn lines(
+        &self,
+        name: &str,
+        wanted: impl Fn(u64, i64) -> bool + Clone,
+    ) -> impl Iterator<Item = Result<Cow<'_, Lines>, StoreError>> {
+        let channel = self.channels.get(name);
+        let fresh = channel.map(|channel| &channel.fresh).filter({
+            let wanted = wanted.clone();
+            move |fresh| {
+                fresh
+                    .last()
+                    .is_some_and(|last| wanted(last, fresh.youngest))
+            }
+        });
+        let blocks = channel.into_iter().flat_map(|channel| &channel.blocks);
+        blocks
+            .filter(move |(_, block)| wanted(block.last(), block.youngest))
+            .map(|(seq, block)| Ok(Cow::Owned(unpack(*seq, block)?)))
+            .chain(fresh.map(|fresh| Ok(Cow::Borrowed(fresh))))
+    }
+
+    /// Reads all messages.
+    pub fn check(&self) -> Result<(), StoreError> {
+        for name in self.channels.keys() {
+            for lines in self.after(name, 0) {
+                lines?.messages().try_for_each(|line| line.map(drop))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the oldest messages of the channel that has the oldest one out, as many as a chunk has.
+    pub fn settle(&mut self) -> Result<Option<Settled>, StoreError> {
+        let Some((_, name)) = self.oldest.first().cloned() else {
+            return Ok(None);
         };
-        let was_in = places.front().map(|place| place.seq);
-        for place in places.drain(..count.min(places.len())) {
-            let row = self.rows.binary_search_by_key(&place.seq, |row| row.seq);
+        let taken = self.take(&name, |before, _| before < FULL);
+        let (Some((_, first)), Some((_, last))) = (taken.first(), taken.last()) else {
+            return Ok(None);
+        };
+        let blocks = taken.iter().map(|(_, block)| block);
+        let bytes = blocks.clone().map(|block| block.bytes as usize).sum();
+        let stored = if taken.len() > 1 && bytes < taken.len() * SHORT {
+            let mut all = Lines::with_capacity(bytes);
+            for (seq, block) in &taken {
+                all.extend(&unpack(*seq, block)?);
+            }
+            let block = self.packer.pack(&all);
+            let misplaced = || StoreError::Place(name.clone(), all.first);
+            block.ok_or_else(misplaced)?.stored.into()
+        } else {
+            let stored: Vec<_> = blocks.clone().map(|block| &*block.stored).collect();
+            stored.concat()
+        };
+        Ok(Some(Settled {
+            first: first.first,
+            last: last.last(),
+            youngest: blocks.fold(first.youngest, |all, block| all.max(block.youngest)),
+            bytes,
+            stored,
+            channel: name,
+        }))
+    }
+
+    /// Lets go of messages of a channel up to an offset; some of them may stay.
+    pub fn forget(&mut self, name: &str, last: u64) {
+        if let Some(Channel { fresh, .. }) = self.channels.get_mut(name)
+            && fresh.last().is_some_and(|fresh| fresh <= last)
+        {
+            *fresh = Lines::default();
+        }
+        self.take(name, |_, block| block.last() <= last);
+    }
+
+    /// Takes the oldest blocks of a channel out, with their rows: as long as they are wanted, given the bytes of the lines
+    /// of those before.
+    fn take(&mut self, name: &str, wanted: impl Fn(usize, &Block) -> bool) -> Vec<(i64, Block)> {
+        let Some(channel) = self.channels.get_mut(name) else {
+            return vec![];
+        };
+        let mut before = 0;
+        let count = channel.blocks.iter().take_while(|(_, block)| {
+            let wanted = wanted(before, block);
+            before += block.bytes as usize;
+            wanted
+        });
+        let count = count.count();
+        let was_in = channel.blocks.front().map(|(seq, _)| *seq);
+        let taken: Vec<_> = channel.blocks.drain(..count).collect();
+        for (seq, _) in &taken {
+            let row = self.rows.binary_search_by_key(seq, |row| row.seq);
             if let Some(row) = row.ok().and_then(|at| self.rows.get_mut(at)) {
                 row.left -= 1;
             }
         }
-        let is_in = places.front().map(|place| place.seq);
-        if is_in.is_none() {
-            self.channels.remove(channel);
+        let is_in = channel.blocks.front().map(|(seq, _)| *seq);
+        if is_in.is_none() && channel.fresh.is_empty() {
+            self.channels.remove(name);
         }
         if is_in != was_in {
-            let of = |seq: i64| (seq, channel.to_owned());
+            let of = |seq: i64| (seq, name.to_owned());
             if let Some(was_in) = was_in {
                 self.oldest.remove(&of(was_in));
             }
             self.oldest.extend(is_in.map(of));
         }
+        taken
+    }
+}
+
+impl Channel {
+    /// Offset of the last message.
+    fn last(&self) -> Option<u64> {
+        let packed = || self.blocks.back().map(|(_, block)| block.last());
+        self.fresh.last().or_else(packed)
     }
 }
 
 impl Row {
-    fn new(seq: i64, text: String) -> Self {
+    fn new(seq: i64) -> Self {
         Self {
             seq,
-            text,
-            lines: 0,
+            messages: 0,
+            bytes: 0,
             left: 0,
         }
     }
+}
+
+/// The channel's name and the block that come first in what is stored of a row, and what follows them; none when they
+/// are damaged.
+fn named(stored: &[u8]) -> Option<(&str, Block, &[u8])> {
+    let (length, rest) = stored.split_first_chunk()?;
+    let (name, rest) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
+    let (block, rest) = Block::read(rest)?;
+    Some((std::str::from_utf8(name).ok()?, block, rest))
+}
+
+/// The lines of a block of a row.
+fn unpack(seq: i64, block: &Block) -> Result<Lines, StoreError> {
+    let damaged = || StoreError::Damaged(format!("row {seq} of the journal can't be read"));
+    block.lines().ok_or_else(damaged)
 }

@@ -307,10 +307,10 @@ fn damaged_messages_are_found_and_named() {
             "UPDATE journal SET lines = substr(lines, 1, 9)",
             "row 0 of the journal",
         ),
-        ("UPDATE chunk SET last = 4", "#a from message 1"),
+        ("UPDATE chunk SET last = 4", "messages 1 to 4 of #a"),
         (
-            "UPDATE chunk SET lines = x'05000000ff'",
-            "#a from message 1",
+            "UPDATE chunk SET last = 2, lines = x'05000000ff'",
+            "messages 1 to 2 of #a",
         ),
     ] {
         Connection::open(&path)

@@ -1,8 +1,9 @@
 //! How long the journal gets.
 
-use rusqlite::types::ValueRef;
+use rusqlite::{params, types::ValueRef};
 
 use super::*;
+use crate::{block::Block, schema::BLOCKS};
 
 fn one_channel(store: &Store) {
     let name = "#a".to_owned();
@@ -18,16 +19,31 @@ fn one_channel(store: &Store) {
 fn sizes(store: &Store, table: &str) -> (usize, usize) {
     let mut query = store
         .db
-        .prepare(&format!("SELECT lines FROM {table}"))
+        .prepare(&format!("SELECT form, lines FROM {table}"))
         .unwrap();
     let size = |row: &rusqlite::Row| {
-        Ok(match row.get_ref(0)? {
-            ValueRef::Blob(packed) => lz4_flex::block::uncompressed_size(packed).unwrap().0,
-            text => text.as_str()?.len(),
+        Ok(match (row.get(0)?, row.get_ref(1)?) {
+            (BLOCKS, ValueRef::Blob(stored)) => bytes(stored, table == "journal"),
+            (_, text) => text.as_str()?.len(),
         })
     };
     let sizes = query.query_map([], size).unwrap().map(Result::unwrap);
     sizes.fold((0, 0), |(rows, bytes), size| (rows + 1, bytes + size))
+}
+
+/// What blocks say of the bytes of their lines; in the journal, each has the name of its channel before it.
+fn bytes(mut stored: &[u8], named: bool) -> usize {
+    let mut bytes = 0;
+    while !stored.is_empty() {
+        if named {
+            let (length, rest) = stored.split_first_chunk().unwrap();
+            stored = &rest[usize::from(u16::from_le_bytes(*length))..];
+        }
+        let (block, rest) = Block::read(stored).unwrap();
+        bytes += block.bytes as usize;
+        stored = rest;
+    }
+    bytes
 }
 
 /// Says 20000 messages of which the last ten are kept; the longest journal on the way, in bytes.
@@ -90,7 +106,7 @@ fn a_long_journal_waits_until_something_is_said() {
     store.commit().unwrap();
     assert_eq!(sizes(&store, "journal").0, 1);
     store.append("#a", 5001, 0, "y").unwrap();
-    assert_eq!(sizes(&store, "journal"), (1, "#a 5001 0 y\n".len()));
+    assert_eq!(sizes(&store, "journal"), (1, "0 y\n".len()));
     assert_eq!(texts(&store, 5000), ["y"]);
 }
 
@@ -160,4 +176,111 @@ fn messages_that_were_not_stored_are_forgotten_when_the_journal_can_be_read_agai
     store.commit().unwrap();
     let texts = store.after("#a", 0, 9, usize::MAX).unwrap();
     assert_eq!(texts, [(1, "one".into()), (2, "two".into())]);
+}
+
+/// Chunks: first offset, and the blocks that they have.
+fn chunks(store: &Store) -> Vec<(u64, usize)> {
+    let mut query = store
+        .db
+        .prepare("SELECT first, lines FROM chunk WHERE form = 1 ORDER BY first")
+        .unwrap();
+    let chunk = |row: &rusqlite::Row| {
+        let (first, stored): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let mut rest = &*stored;
+        let mut count = 0;
+        while !rest.is_empty() {
+            rest = Block::read(rest).unwrap().1;
+            count += 1;
+        }
+        Ok((first.unsigned_abs(), count))
+    };
+    query
+        .query_map([], chunk)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect()
+}
+
+/// Says messages, so many in a batch, and settles them.
+fn settled(batches: u64, messages: u64, json: &str) -> Vec<(u64, usize)> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("chat.db");
+    let store = Store::open(&path).unwrap();
+    for batch in 0..batches {
+        store.begin().unwrap();
+        for offset in batch * messages + 1..=(batch + 1) * messages {
+            store.append("#a", offset, 0, json).unwrap();
+        }
+        // Also those that are not stored yet.
+        let last = store
+            .after("#a", batch * messages, usize::MAX, usize::MAX)
+            .unwrap();
+        assert_eq!(last.len() as u64, messages);
+        store.commit().unwrap();
+    }
+    store.begin().unwrap();
+    store.settle().unwrap();
+    store.commit().unwrap();
+    drop(store);
+    check(&path).unwrap();
+    let store = Store::open(&path).unwrap();
+    let all = store.after("#a", 0, usize::MAX, usize::MAX).unwrap();
+    let expected = (1..=batches * messages).map(|offset| (offset, json.to_owned().into()));
+    assert!(all == expected.collect::<Vec<_>>());
+    chunks(&store)
+}
+
+#[test]
+fn what_was_said_at_once_stays_together_and_what_is_alone_is_put_together() {
+    let json = "x".repeat(997);
+    // A line has 1,000 bytes.
+    assert_eq!(settled(20, 1, &json), [(1, 1), (18, 1)]);
+    assert_eq!(settled(8, 5, &json), [(1, 4), (21, 4)]);
+    // A batch is cut where it would make a chunk too long.
+    assert_eq!(settled(1, 40, &json), [(1, 1), (18, 1), (35, 1)]);
+}
+
+#[test]
+fn rows_of_older_programs_are_read_and_settled_with_those_of_this_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("chat.db");
+    let store = Store::open(&path).unwrap();
+    one_channel(&store);
+    let text = "#a 3 7 three\n#b 1 7 other\n#a 4 7 four\n";
+    let packed = lz4_flex::compress_prepend_size(b"#a 5 8 five\n");
+    store
+        .write(
+            "INSERT INTO chunk (channel, first, last, at, lines) VALUES ('#a', 1, 3, 6, ?1)",
+            ["6 one\n6 two\n6 three"],
+        )
+        .unwrap();
+    store
+        .write(
+            "INSERT INTO journal (lines) VALUES (?1), (?2)",
+            params![text, packed],
+        )
+        .unwrap();
+    drop(store);
+    let all = ["one", "two", "three", "four", "five", "six"];
+    let store = Store::open(&path).unwrap();
+    store.append("#a", 6, 9, "six").unwrap();
+    drop(store);
+    for _ in 0..2 {
+        let store = Store::open(&path).unwrap();
+        assert_eq!(texts(&store, 0), all);
+        assert_eq!(store.older("#a", 7).unwrap(), Some(3));
+        assert_eq!(store.older("#a", 9).unwrap(), Some(5));
+        assert_eq!(texts(&store, 2), all[2..]);
+        assert_eq!(store.after("#b", 0, 9, 99).unwrap(), [(1, "other".into())]);
+        check(&path).unwrap();
+        store.begin().unwrap();
+        store.settle().unwrap();
+        store.commit().unwrap();
+    }
+    let store = Store::open(&path).unwrap();
+    assert_eq!(chunks(&store), [(1, 1), (4, 1)]);
+    let damaged = "UPDATE chunk SET lines = '6 one' WHERE first = 1";
+    store.db.execute(damaged, []).unwrap();
+    let error = check(&path).unwrap_err().to_string();
+    assert!(error.contains("messages 1 to 3 of #a"), "{error}");
 }
