@@ -15,7 +15,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{net::tcp::OwnedWriteHalf, sync::oneshot};
+use rustix::net::SendFlags;
+use tokio::{
+    net::{TcpStream, tcp::OwnedWriteHalf},
+    sync::oneshot,
+};
 
 use self::out::OVERHEAD;
 pub use self::{joined::Joined, out::Out};
@@ -121,8 +125,7 @@ impl Mailbox {
         if let Some(socket) = state.free()
             && let Some(bytes) = joined.join(outs.clone())
         {
-            // What is wrong with the socket, if it is broken, the session finds out and says.
-            written = socket.try_write(bytes).unwrap_or(0);
+            written = send(socket, bytes);
             if written == bytes.len() {
                 return Ok(Put::Sent);
             }
@@ -147,6 +150,13 @@ impl Mailbox {
             waker.wake();
         }
     }
+}
+
+/// Sends what the socket takes at once, straight away; says how many bytes. What is wrong with the socket, if it is
+/// broken, the session finds out and says.
+fn send(socket: &OwnedWriteHalf, bytes: &[u8]) -> usize {
+    let stream: &TcpStream = socket.as_ref();
+    rustix::net::send(stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL).unwrap_or(0)
 }
 
 /// The hub's end.
