@@ -1,9 +1,13 @@
 //! Frames as they go over the wire: encoded once, written to any number of sockets.
 
+mod object;
+
 use std::cell::RefCell;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::Serialize;
+
+pub use self::object::Object;
 
 /// The longest head of a frame from a server.
 const HEAD: usize = 10;
@@ -11,6 +15,8 @@ const HEAD: usize = 10;
 const BLOCK: usize = 1024;
 /// Room for the text of most frames, in bytes.
 const USUAL: usize = 512;
+/// Room for what most messages are besides their content, in bytes.
+const FIELDS: usize = 256;
 /// Final frame of a text message.
 const TEXT: u8 = 0x81;
 /// An empty ping.
@@ -37,11 +43,15 @@ impl Encoded {
 
     /// A frame with a value as JSON, one of text keys and finite numbers.
     pub fn json(value: &impl Serialize) -> Self {
-        Self::write(USUAL, |frame| {
-            // Memory takes every write.
-            if let Err(error) = serde_json::to_writer(frame.writer(), value) {
-                tracing::error!(%error, "a frame could not be written as JSON");
-            }
+        Self::write(USUAL, |frame| object::put(value, frame))
+    }
+
+    /// A frame with an object of this type, to be filled with a content of so many bytes and what is usual besides.
+    pub fn object(type_: &'static str, size: usize, fill: impl FnOnce(&mut Object<'_>)) -> Self {
+        Self::write(FIELDS + size, |frame| {
+            let mut object = Object::new(frame, type_);
+            fill(&mut object);
+            object.end();
         })
     }
 

@@ -13,7 +13,6 @@ use crate::{
     frame::{self, Refusal, invalid, make, now_ms, text},
     outbox::Out,
     settings::Mode,
-    wire::Encoded,
 };
 
 /// A minute, in which messages from one to another are counted.
@@ -98,7 +97,7 @@ impl Hub {
         let at = self.agent(to)?.at();
         let message = Said { to: &at, ..message };
         self.note_message("dm_send", &message);
-        let frame = Encoded::json(&message);
+        let frame = message.frame();
         self.counts.direct += 1;
         self.outs.push_all([to, id], Out::Text(frame));
         Ok(())

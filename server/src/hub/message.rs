@@ -11,7 +11,6 @@ use crate::{
     callback,
     frame::{Refusal, now_ms},
     outbox::Out,
-    wire::Encoded,
 };
 
 impl Hub {
@@ -90,11 +89,12 @@ impl Hub {
     pub(super) fn post(&mut self, room: usize, message: Said<'_>) -> Result<(), Refusal> {
         let channel = &self.rooms[room].channel;
         let offset = channel.last + 1;
-        let frame = Encoded::json(&Said {
+        let message = Said {
             epoch: Some(&channel.epoch),
             offset: Some(offset),
             ..message
-        });
+        };
+        let frame = message.frame();
         self.store
             .append(&channel.name, offset, message.ts, frame.payload())
             .map_err(storage)?;

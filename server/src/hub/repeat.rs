@@ -67,7 +67,7 @@ impl Hub {
             };
         }
         message.msg_id = Some(&sent.msg_id);
-        let frame = Encoded::json(&message);
+        let frame = message.frame();
         self.outs.push(id, Out::Text(frame));
         Ok(())
     }

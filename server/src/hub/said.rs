@@ -1,16 +1,12 @@
 //! A message as everybody gets it.
 
-use serde::Serialize;
 use serde_json::Value;
 
 use super::peer::Agent;
-use crate::frame::now_ms;
+use crate::{frame::now_ms, wire::Encoded};
 
 /// The fields of a message, in their order on the wire.
-#[derive(Serialize)]
 pub struct Said<'m> {
-    #[serde(rename = "type")]
-    pub type_: &'static str,
     pub ts: i64,
     /// Who says it, with `@`.
     pub from: String,
@@ -18,22 +14,15 @@ pub struct Said<'m> {
     /// Channel, or agent with `@`.
     pub to: &'m str,
     pub content: &'m str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub msg_id: Option<&'m str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
     /// See [`Agent::poses`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reserved_name: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub sig: Option<&'m str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub in_reply_to: Option<&'m Value>,
     /// Which order the offset belongs to.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<&'m str>,
     /// Its place in the channel's order.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
 }
 
@@ -56,7 +45,6 @@ impl<'m> Said<'m> {
 
     fn from((from, from_name): (String, String), ts: i64, to: &'m str, content: &'m str) -> Self {
         Self {
-            type_: "MSG",
             ts,
             from,
             from_name,
@@ -70,5 +58,24 @@ impl<'m> Said<'m> {
             epoch: None,
             offset: None,
         }
+    }
+
+    /// The frame. Not by way of serde: this is most of what a server says.
+    pub fn frame(&self) -> Encoded {
+        Encoded::object("MSG", self.content.len(), |object| {
+            object
+                .field("\"ts\"", self.ts)
+                .field("\"from\"", &*self.from)
+                .field("\"from_name\"", &*self.from_name)
+                .field("\"to\"", self.to)
+                .field("\"content\"", self.content)
+                .some("\"msg_id\"", self.msg_id)
+                .some("\"verified\"", self.verified)
+                .some("\"reserved_name\"", self.reserved_name)
+                .some("\"sig\"", self.sig)
+                .some("\"in_reply_to\"", self.in_reply_to)
+                .some("\"epoch\"", self.epoch)
+                .some("\"offset\"", self.offset);
+        })
     }
 }
