@@ -43,7 +43,7 @@ impl Encoded {
 
     /// A frame with a value as JSON, one of text keys and finite numbers.
     pub fn json(value: &impl Serialize) -> Self {
-        Self::write(USUAL, |frame| object::put(value, frame))
+        Self::write(USUAL, |frame| object::write(value, frame))
     }
 
     /// A frame with an object of this type, to be filled with a content of so many bytes and what is usual besides.

@@ -64,18 +64,49 @@ impl<'m> Said<'m> {
     pub fn frame(&self) -> Encoded {
         Encoded::object("MSG", self.content.len(), |object| {
             object
-                .field("\"ts\"", self.ts)
-                .field("\"from\"", &*self.from)
-                .field("\"from_name\"", &*self.from_name)
-                .field("\"to\"", self.to)
-                .field("\"content\"", self.content)
-                .some("\"msg_id\"", self.msg_id)
-                .some("\"verified\"", self.verified)
-                .some("\"reserved_name\"", self.reserved_name)
-                .some("\"sig\"", self.sig)
-                .some("\"in_reply_to\"", self.in_reply_to)
-                .some("\"epoch\"", self.epoch)
-                .some("\"offset\"", self.offset);
+                .field("ts", self.ts)
+                .field("from", &*self.from)
+                .field("from_name", &*self.from_name)
+                .field("to", self.to)
+                .field("content", self.content)
+                .some("msg_id", self.msg_id)
+                .some("verified", self.verified)
+                .some("reserved_name", self.reserved_name)
+                .some("sig", self.sig)
+                .some("in_reply_to", self.in_reply_to)
+                .some("epoch", self.epoch)
+                .some("offset", self.offset);
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn fields_have_the_protocol_s_order_and_those_that_say_nothing_are_left_out() {
+        let text = |said: &Said| String::from_utf8(said.frame().payload().to_vec()).unwrap();
+        let short = Said {
+            ts: 7,
+            ..Said::server("#a", "hi \"there\"")
+        };
+        let expected = r##"{"type":"MSG","ts":7,"from":"@server","from_name":"Server","to":"#a","content":"hi \"there\""}"##;
+        assert_eq!(text(&short), expected);
+        let reply = json!({"id": "m1"});
+        let all = Said {
+            msg_id: Some("m2"),
+            verified: Some(false),
+            reserved_name: Some(true),
+            sig: Some("s"),
+            in_reply_to: Some(&reply),
+            epoch: Some("e"),
+            offset: Some(9),
+            ..short
+        };
+        let more = r##","msg_id":"m2","verified":false,"reserved_name":true,"sig":"s","in_reply_to":{"id":"m1"},"epoch":"e","offset":9}"##;
+        assert_eq!(text(&all), expected.trim_end_matches('}').to_owned() + more);
     }
 }

@@ -22,7 +22,7 @@ impl Field for &str {
             frame.put_slice(self.as_bytes());
             frame.put_u8(b'"');
         } else {
-            put(self, frame);
+            write(self, frame);
         }
     }
 }
@@ -47,7 +47,7 @@ impl Field for bool {
 
 impl Field for &Value {
     fn put(self, frame: &mut BytesMut) {
-        put(self, frame);
+        write(self, frame);
     }
 }
 
@@ -59,11 +59,11 @@ impl<'f> Object<'f> {
         Self { frame }
     }
 
-    /// Adds a field; `name` is with its quotes, as `"to"`.
+    /// Adds a field, whose name needs nothing escaped.
     pub fn field(&mut self, name: &'static str, value: impl Field) -> &mut Self {
-        self.frame.put_u8(b',');
+        self.frame.put_slice(b",\"");
         self.frame.put_slice(name.as_bytes());
-        self.frame.put_u8(b':');
+        self.frame.put_slice(b"\":");
         value.put(self.frame);
         self
     }
@@ -89,8 +89,9 @@ fn is_plain(text: &str) -> bool {
     !text.bytes().fold(false, |any, byte| any | escaped(byte))
 }
 
-/// Memory takes every write, and what is written here has text keys and finite numbers.
-pub fn put(value: &(impl serde::Serialize + ?Sized), frame: &mut BytesMut) {
+/// Writes a value as serde does, one of text keys and finite numbers.
+pub fn write(value: &(impl serde::Serialize + ?Sized), frame: &mut BytesMut) {
+    // Memory takes every write.
     if let Err(error) = serde_json::to_writer(frame.writer(), value) {
         tracing::error!(%error, "a frame could not be written as JSON");
     }
@@ -117,15 +118,16 @@ mod tests {
             let mut frame = BytesMut::new();
             let reply = json!({"id": [text, 1.5]});
             Object::new(&mut frame, "MSG")
-                .field("\"text\"", text)
-                .field("\"number\"", i64::MIN)
-                .some("\"none\"", None::<&str>)
-                .some("\"some\"", Some(u64::MAX))
-                .field("\"flag\"", true)
-                .field("\"value\"", &reply)
+                .field("text", text)
+                .field("number", i64::MIN)
+                .some("none", None::<&str>)
+                .some("some", Some(u64::MAX))
+                .field("flag", true)
+                .field("no", false)
+                .field("value", &reply)
                 .end();
             let expected = json!({"type": "MSG", "text": text, "number": i64::MIN, "some": u64::MAX,
-                "flag": true, "value": reply});
+                "flag": true, "no": false, "value": reply});
             assert_eq!(std::str::from_utf8(&frame).unwrap(), expected.to_string());
         }
     }

@@ -1,5 +1,5 @@
-//! Lines as they are stored: compressed, as what is said in a chat repeats itself. Less than half is written, and waited
-//! for.
+//! Lines as they are stored: compressed, as what is said in a channel repeats itself. Where several messages come at
+//! once, half as much is written, and waited for; a single one becomes a little longer.
 //!
 //! A block is a head, whose numbers have their lowest byte first, and what LZ4 makes of the lines. The journal and the
 //! chunks hold blocks, so that most go from the one to the other as they are. What is read is not trusted: only the
@@ -86,10 +86,7 @@ impl Block {
         let bytes = u32::from_le_bytes(take(&mut head)?);
         let length = usize::try_from(u32::from_le_bytes(take(&mut head)?)).ok()?;
         let (stored, rest) = stored.split_at_checked(HEAD.checked_add(length)?)?;
-        // A length that can't be true takes no memory, and offsets don't end.
-        let likely = u64::from(bytes) <= length.saturating_mul(RATIO) as u64
-            && count > 0
-            && first.checked_add(u64::from(count)).is_some();
+        let likely = count > 0 && first.checked_add(u64::from(count)).is_some();
         let block = Self {
             first,
             count,
@@ -105,25 +102,17 @@ impl Block {
         self.first + u64::from(self.count) - 1
     }
 
-    /// The lines; none when they are damaged.
+    /// The lines; none when they are damaged, or not what the head says.
     pub fn lines(&self) -> Option<Lines> {
-        let length = usize::try_from(self.bytes).ok()?;
-        let text = decompress(self.stored.get(HEAD..)?, length).ok()?;
-        let text = String::from_utf8(text).ok()?;
-        let ends = text.bytes().filter(|byte| *byte == b'\n').count();
-        // A block that is cut between two of its parts gives less.
-        let whole = text.len() == length && u32::try_from(ends) == Ok(self.count);
-        whole.then_some(Lines {
-            first: self.first,
-            count: self.count,
-            youngest: self.youngest,
-            text,
-        })
+        let text = inflate(self.stored.get(HEAD..)?, usize::try_from(self.bytes).ok()?)?;
+        let lines = Lines::of(self.first, text)?;
+        let as_said = lines.count == self.count && lines.youngest == self.youngest;
+        as_said.then_some(lines)
     }
 }
 
 /// The lines of blocks that follow each other; none when they are damaged, or do not follow.
-pub fn lines(mut stored: &[u8]) -> Option<Lines> {
+pub fn unpack(mut stored: &[u8]) -> Option<Lines> {
     let mut all = Lines::default();
     while !stored.is_empty() {
         let (block, rest) = Block::read(stored)?;
@@ -134,6 +123,17 @@ pub fn lines(mut stored: &[u8]) -> Option<Lines> {
         stored = rest;
     }
     Some(all)
+}
+
+/// Text of so many bytes from what LZ4 made of it; none when it is damaged. A length that can't be true takes no memory.
+pub fn inflate(packed: &[u8], length: usize) -> Option<String> {
+    if length > packed.len().saturating_mul(RATIO) {
+        return None;
+    }
+    let text = decompress(packed, length).ok()?;
+    // What is cut between two of its parts gives less.
+    let whole = text.len() == length;
+    whole.then(|| String::from_utf8(text).ok())?
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
@@ -178,10 +178,10 @@ mod tests {
         let mut all = short.clone();
         all.extend(&long);
         all.extend(&after);
-        assert_eq!(lines(&stored.concat()).unwrap(), all);
+        assert_eq!(unpack(&stored.concat()).unwrap(), all);
         // One is missing, or they are in another order.
-        assert_eq!(lines(&[stored[0], stored[2]].concat()), None);
-        assert_eq!(lines(&[stored[1], stored[0]].concat()), None);
+        assert_eq!(unpack(&[stored[0], stored[2]].concat()), None);
+        assert_eq!(unpack(&[stored[1], stored[0]].concat()), None);
     }
 
     #[test]
@@ -191,9 +191,9 @@ mod tests {
             .unwrap();
         let stored = block.stored.to_vec();
         for cut in 1..stored.len() {
-            assert_eq!(lines(&stored[..cut]), None, "cut at {cut}");
+            assert_eq!(unpack(&stored[..cut]), None, "cut at {cut}");
         }
-        // The first offset, count, length, and length of what it became.
+        // The first offset, count, time, length, and length of what it became.
         for (at, byte) in [
             (7, 0xff),
             (8, 0),
@@ -209,7 +209,7 @@ mod tests {
             if at == 7 {
                 damaged[..8].fill(0xff);
             }
-            assert_eq!(lines(&damaged), None, "{byte} at {at}");
+            assert_eq!(unpack(&damaged), None, "{byte} at {at}");
         }
     }
 }

@@ -34,18 +34,18 @@ impl Lines {
     }
 
     /// Lines that begin with an offset; none when they are damaged.
-    pub fn of(first: u64, mut text: String) -> Option<Self> {
+    pub fn of(first: u64, text: String) -> Option<Self> {
         if !text.ends_with('\n') {
-            text.push('\n');
+            return None;
         }
         let mut lines = Self {
             first,
             text,
             ..Self::default()
         };
-        let (mut count, mut youngest) = (0, i64::MIN);
+        let (mut count, mut youngest) = (0_u32, i64::MIN);
         for message in lines.messages() {
-            count += 1;
+            count = count.checked_add(1)?;
             youngest = youngest.max(message.ok()?.at);
         }
         (lines.count, lines.youngest) = (count, youngest);

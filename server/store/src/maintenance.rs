@@ -10,7 +10,8 @@ use rusqlite::{
 use crate::{SCHEMA, Store, StoreError, block::Packer, messages, tail::Tail};
 
 /// Gives every channel an order of its own: what is said on the copy has the offsets of what is said on the
-/// original after it was made, and whoever has read the one must not take it for the other.
+/// original after it was made, and whoever has read the one must not take it for the other. Form 1 is that of
+/// [blocks](crate::block).
 const PART: &str = "BEGIN;
     UPDATE channel SET former = epoch, epoch = lower(hex(randomblob(8))), former_last =
         MAX(forgotten, (SELECT COALESCE(MAX(last), 0) FROM chunk WHERE channel = name));
@@ -76,7 +77,7 @@ fn reordered(arguments: &Context<'_>) -> rusqlite::Result<Box<[u8]>> {
     let first = arguments.get::<i64>(0)?.unsigned_abs();
     let [former, epoch] = [arguments.get::<String>(3)?, arguments.get(4)?]
         .map(|epoch| format!("\"epoch\":\"{epoch}\""));
-    let lines = messages::lines(first, arguments.get(1)?, arguments.get_raw(2));
+    let lines = messages::read(first, arguments.get(1)?, arguments.get_raw(2));
     let block = lines.and_then(|mut lines| {
         lines.text = lines.text.replace(&former, &epoch);
         Packer::default().pack(&lines)
@@ -124,19 +125,21 @@ pub fn check(file: &Path) -> Result<(), StoreError> {
 
 /// Reads all messages.
 fn check_lines(db: &Connection) -> Result<(), StoreError> {
-    let mut chunks = db.prepare("SELECT channel, first, last, form, lines FROM chunk")?;
+    let mut chunks = db.prepare("SELECT channel, first, last, form, lines, at FROM chunk")?;
     let mut rows = chunks.query([])?;
     while let Some(row) = rows.next()? {
-        for message in messages::chunk(row)?.messages() {
-            message?;
+        let lines = messages::chunk(row)?;
+        let at: i64 = row.get(5)?;
+        if lines.youngest != at {
+            let (channel, first): (String, _) = (row.get(0)?, lines.first);
+            let said = format!("{channel} from message {first} on was not said until {at}");
+            return Err(StoreError::Damaged(said));
         }
     }
     let mut journal = db.prepare("SELECT seq, form, lines FROM journal")?;
     let mut rows = journal.query([])?;
     while let Some(row) = rows.next()? {
-        let mut tail = Tail::default();
-        tail.read(row.get(0)?, row.get(1)?, row.get_ref(2)?, |_| Ok(0))?;
-        tail.check()?;
+        Tail::default().read(row.get(0)?, row.get(1)?, row.get_ref(2)?, |_| Ok(0))?;
     }
     Ok(())
 }

@@ -59,11 +59,11 @@ impl Store {
         }
         let said = self.tail.borrow_mut().written();
         let mut written = said;
-        while self.tail.borrow().is_long() && written < 3 * said {
-            match self.settle_chunk()? {
-                0 => break,
-                chunk => written += chunk,
-            }
+        while self.tail.borrow().is_long()
+            && written < 3 * said
+            && let Some(chunk) = self.settle_chunk()?
+        {
+            written += chunk;
             self.drop_rows()?;
         }
         self.drop_rows()
@@ -107,17 +107,17 @@ impl Store {
 
     /// Makes chunks of the whole journal.
     pub(crate) fn settle(&self) -> Result<(), StoreError> {
-        while self.settle_chunk()? > 0 {}
+        while self.settle_chunk()?.is_some() {}
         self.write("DELETE FROM journal", [])?;
         self.read_journal()
     }
 
-    /// Makes a chunk of the oldest messages of the channel that has the oldest one; gives its bytes, 0 when there
-    /// is none.
-    fn settle_chunk(&self) -> Result<usize, StoreError> {
+    /// Makes a chunk of the oldest messages of the channel that has the oldest one; gives the bytes of its
+    /// lines, none when there is none.
+    fn settle_chunk(&self) -> Result<Option<usize>, StoreError> {
         let settled = self.tail.borrow_mut().settle()?;
         let Some(settled) = settled else {
-            return Ok(0);
+            return Ok(None);
         };
         let Settled {
             channel,
@@ -134,7 +134,7 @@ impl Store {
             params![channel, first, last, youngest, stored, BLOCKS],
         )?;
         self.checkpoints.borrow_mut().written(stored.len());
-        Ok(bytes)
+        Ok(Some(bytes))
     }
 
     /// Messages after an offset, oldest first, each with its own: at most `count`, and no more than fit into
@@ -279,24 +279,20 @@ impl Store {
 /// The messages of a chunk: channel, first and last offset, form, lines.
 pub(crate) fn chunk(row: &rusqlite::Row<'_>) -> Result<Lines, StoreError> {
     let [first, last] = [row.get::<_, i64>(1)?, row.get(2)?].map(i64::unsigned_abs);
-    let lines = lines(first, row.get(3)?, row.get_ref(4)?);
-    let whole = lines.filter(|lines| lines.last() == Some(last));
-    whole.map_or_else(
-        || {
-            let channel: String = row.get(0)?;
-            Err(StoreError::Damaged(format!(
-                "messages {first} to {last} of {channel} can't be read"
-            )))
-        },
-        Ok,
-    )
+    let lines = read(first, row.get(3)?, row.get_ref(4)?);
+    if let Some(lines) = lines.filter(|lines| lines.last() == Some(last)) {
+        return Ok(lines);
+    }
+    let channel: String = row.get(0)?;
+    let damage = format!("messages {first} to {last} of {channel} can't be read");
+    Err(StoreError::Damaged(damage))
 }
 
 /// Lines that begin with an offset; none when they are damaged.
-pub(crate) fn lines(first: u64, form: i64, stored: ValueRef<'_>) -> Option<Lines> {
+pub(crate) fn read(first: u64, form: i64, stored: ValueRef<'_>) -> Option<Lines> {
     let lines = match (form, stored) {
         (OLDER, stored) => Lines::of(first, older::text(stored)?),
-        (BLOCKS, ValueRef::Blob(blocks)) => block::lines(blocks),
+        (BLOCKS, ValueRef::Blob(blocks)) => block::unpack(blocks),
         _ => None,
     };
     lines.filter(|lines| lines.first == first)

@@ -1,7 +1,7 @@
 //! The youngest messages, in memory and in the journal.
 //!
 //! A batch puts all its messages into one row of the journal, a block for each channel, so that what is said in many
-//! channels costs no more than what is said in one. A long journal is settled little by little, see
+//! channels takes one write as what is said in one. A long journal is settled little by little, see
 //! [`crate::messages`]: the oldest messages first, and a row is taken away once all of its blocks are settled or
 //! forgotten.
 
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A block takes no more messages when its lines have this many bytes, and neither does a chunk.
-const FULL: usize = 16 * 1024;
+pub const FULL: usize = 16 * 1024;
 /// Blocks whose lines are shorter on average are packed anew when they are settled, all together: alone, each repeats
 /// what is in all of them.
 const SHORT: usize = 2 * 1024;
@@ -103,7 +103,7 @@ impl Tail {
         if channel.fresh.is_empty() {
             // Likely to be as much as the last time.
             let usual = channel.blocks.back().map_or(0, |(_, block)| block.bytes);
-            channel.fresh = Lines::with_capacity(usual as usize);
+            channel.fresh = Lines::with_capacity(FULL.min(usual as usize));
             self.fresh.push(name.to_owned());
         }
         channel.fresh.push(line);
@@ -130,13 +130,12 @@ impl Tail {
         if self.rows.back().is_none_or(|row| row.seq != self.next) {
             self.rows.push_back(Row::new(self.next));
         }
-        self.count(&block);
+        self.count(block.count as usize, block.bytes as usize);
         self.keep(name, block)
     }
 
-    /// Counts a block of the youngest row.
-    fn count(&mut self, block: &Block) {
-        let (messages, bytes) = (block.count as usize, block.bytes as usize);
+    /// Counts messages of the youngest row.
+    fn count(&mut self, messages: usize, bytes: usize) {
         if let Some(row) = self.rows.back_mut() {
             row.messages += messages;
             row.bytes += bytes;
@@ -169,7 +168,8 @@ impl Tail {
     }
 
     /// Adds a row of the journal, in one of the [forms](crate::schema), without what was settled or forgotten: of a
-    /// channel, `known` gives an offset up to which all messages are.
+    /// channel, `known` gives an offset up to which all messages are. What is damaged is found here, and not when it is
+    /// too late.
     pub fn read(
         &mut self,
         seq: i64,
@@ -177,22 +177,23 @@ impl Tail {
         stored: ValueRef<'_>,
         mut known: impl FnMut(&str) -> Result<u64, StoreError>,
     ) -> Result<(), StoreError> {
-        let damaged = || StoreError::Damaged(format!("row {seq} of the journal can't be read"));
+        let damaged = || damaged(seq);
         self.next = seq + 1;
         self.rows.push_back(Row::new(seq));
         match (form, stored) {
             (OLDER, stored) => {
                 let text = older::text(stored).ok_or_else(damaged)?;
+                self.count(text.split_terminator('\n').count(), text.len());
                 for (name, lines) in older::journal(&text, &mut known)? {
                     let block = self.packer.pack(&lines).ok_or_else(damaged)?;
-                    self.count(&block);
                     self.keep(&name, block)?;
                 }
             }
             (BLOCKS, ValueRef::Blob(mut stored)) => {
                 while !stored.is_empty() {
                     let (name, block, rest) = named(stored).ok_or_else(damaged)?;
-                    self.count(&block);
+                    self.count(block.count as usize, block.bytes as usize);
+                    block.lines().ok_or_else(damaged)?;
                     if block.last() > known(name)? {
                         self.keep(name, block)?;
                     }
@@ -262,54 +263,27 @@ impl Tail {
         (first <= channel.last()?).then_some(first)
     }
 
-    /// The messages of a channel that have one after an offset, oldest first, some at a time.
+    /// The messages of a channel from about an offset on, oldest first, some at a time: those up to the offset that are
+    /// among the first were packed with the next.
     pub fn after(
         &self,
         name: &str,
         offset: u64,
     ) -> impl Iterator<Item = Result<Cow<'_, Lines>, StoreError>> {
-        self.lines(name, move |last, _| last > offset)
+        let channel = self.channels.get(name);
+        let before = |(_, block): &(_, Block)| block.last() <= offset;
+        let first = channel.map_or(0, |channel| channel.blocks.partition_point(before));
+        pieces(channel, first, |_| true)
     }
 
-    /// The messages of a channel that have one said at this time or later, oldest first, some at a time.
+    /// The messages of a channel, oldest first, some at a time, without those that were packed with no message of this
+    /// time or later.
     pub fn since(
         &self,
         name: &str,
         at: i64,
     ) -> impl Iterator<Item = Result<Cow<'_, Lines>, StoreError>> {
-        self.lines(name, move |_, youngest| youngest >= at)
-    }
-
-    /// Those whose last offset and youngest time are wanted.
-    fn lines(
-        &self,
-        name: &str,
-        wanted: impl Fn(u64, i64) -> bool + Clone,
-    ) -> impl Iterator<Item = Result<Cow<'_, Lines>, StoreError>> {
-        let channel = self.channels.get(name);
-        let fresh = channel.map(|channel| &channel.fresh).filter({
-            let wanted = wanted.clone();
-            move |fresh| {
-                fresh
-                    .last()
-                    .is_some_and(|last| wanted(last, fresh.youngest))
-            }
-        });
-        let blocks = channel.into_iter().flat_map(|channel| &channel.blocks);
-        blocks
-            .filter(move |(_, block)| wanted(block.last(), block.youngest))
-            .map(|(seq, block)| Ok(Cow::Owned(unpack(*seq, block)?)))
-            .chain(fresh.map(|fresh| Ok(Cow::Borrowed(fresh))))
-    }
-
-    /// Reads all messages.
-    pub fn check(&self) -> Result<(), StoreError> {
-        for name in self.channels.keys() {
-            for lines in self.after(name, 0) {
-                lines?.messages().try_for_each(|line| line.map(drop))?;
-            }
-        }
-        Ok(())
+        pieces(self.channels.get(name), 0, move |youngest| youngest >= at)
     }
 
     /// Takes the oldest messages of the channel that has the oldest one out, as many as a chunk has.
@@ -419,8 +393,27 @@ fn named(stored: &[u8]) -> Option<(&str, Block, &[u8])> {
     Some((std::str::from_utf8(name).ok()?, block, rest))
 }
 
+/// The messages of a channel from a block on, of those whose youngest message has a time that is wanted.
+fn pieces(
+    channel: Option<&Channel>,
+    first: usize,
+    wanted: impl Fn(i64) -> bool + Copy,
+) -> impl Iterator<Item = Result<Cow<'_, Lines>, StoreError>> {
+    let blocks = channel.map(|channel| channel.blocks.range(first..));
+    let blocks = blocks.into_iter().flatten();
+    let fresh = channel.map(|channel| &channel.fresh);
+    let fresh = fresh.filter(|fresh| !fresh.is_empty() && wanted(fresh.youngest));
+    blocks
+        .filter(move |(_, block)| wanted(block.youngest))
+        .map(|(seq, block)| Ok(Cow::Owned(unpack(*seq, block)?)))
+        .chain(fresh.map(|fresh| Ok(Cow::Borrowed(fresh))))
+}
+
 /// The lines of a block of a row.
 fn unpack(seq: i64, block: &Block) -> Result<Lines, StoreError> {
-    let damaged = || StoreError::Damaged(format!("row {seq} of the journal can't be read"));
-    block.lines().ok_or_else(damaged)
+    block.lines().ok_or_else(|| damaged(seq))
+}
+
+fn damaged(seq: i64) -> StoreError {
+    StoreError::Damaged(format!("row {seq} of the journal can't be read"))
 }

@@ -279,8 +279,101 @@ fn rows_of_older_programs_are_read_and_settled_with_those_of_this_one() {
     }
     let store = Store::open(&path).unwrap();
     assert_eq!(chunks(&store), [(1, 1), (4, 1)]);
-    let damaged = "UPDATE chunk SET lines = '6 one' WHERE first = 1";
-    store.db.execute(damaged, []).unwrap();
+    // A chunk that is one block of LZ4.
+    let packed = lz4_flex::compress_prepend_size(b"6 ein\n6 zwei\n6 drei\n");
+    store
+        .write(
+            "UPDATE chunk SET lines = ?1 WHERE channel = '#a' AND first = 1",
+            [packed],
+        )
+        .unwrap();
+    assert_eq!(texts(&store, 1)[..2], ["zwei", "drei"]);
+    check(&path).unwrap();
+    store
+        .write(
+            "UPDATE chunk SET lines = '6 one' WHERE channel = '#a' AND first = 1",
+            [],
+        )
+        .unwrap();
     let error = check(&path).unwrap_err().to_string();
     assert!(error.contains("messages 1 to 3 of #a"), "{error}");
+}
+
+#[test]
+fn a_damaged_journal_is_found_when_the_file_is_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("chat.db");
+    let store = Store::open(&path).unwrap();
+    one_channel(&store);
+    store.append("#a", 1, 7, "hello, world").unwrap();
+    let mut query = store.db.prepare("SELECT lines FROM journal").unwrap();
+    let stored: Vec<u8> = query.query_row([], |row| row.get(0)).unwrap();
+    // The name, the count, the time, and the last letter.
+    for at in [2, 4 + 8, 4 + 12, stored.len() - 2] {
+        let mut damaged = stored.clone();
+        damaged[at] = 0xff;
+        store
+            .write("UPDATE journal SET lines = ?1", [damaged])
+            .unwrap();
+        let error = Store::open(&path).map(drop).unwrap_err().to_string();
+        assert!(error.contains("row 0 of the journal"), "byte {at}: {error}");
+        assert_eq!(check(&path).unwrap_err().to_string(), error);
+    }
+}
+
+#[test]
+fn what_is_forgotten_in_the_batch_that_says_it_is_gone_and_the_order_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("chat.db");
+    let store = Store::open(&path).unwrap();
+    one_channel(&store);
+    let say = |from: u64, to: u64| {
+        for offset in from..=to {
+            let at = i64::try_from(offset).unwrap();
+            store.append("#a", offset, at, offset.to_string()).unwrap();
+        }
+    };
+    store.begin().unwrap();
+    say(1, 3);
+    assert_eq!(store.forget("#a", 3, 99).unwrap(), 3);
+    assert_eq!(
+        (store.first("#a").unwrap(), store.older("#a", 0).unwrap()),
+        (None, None)
+    );
+    say(4, 6);
+    store.commit().unwrap();
+    store.begin().unwrap();
+    say(7, 8);
+    assert_eq!(store.forget("#a", 5, 99).unwrap(), 2);
+    store.commit().unwrap();
+    let mut store = store;
+    for _ in 0..2 {
+        assert_eq!(texts(&store, 0), ["6", "7", "8"]);
+        assert_eq!(
+            (store.first("#a").unwrap(), channel(&store).last),
+            (Some(6), 8)
+        );
+        // Only those that are forgotten were said before.
+        assert_eq!(store.older("#a", 4).unwrap(), None);
+        assert_eq!(store.older("#a", 7).unwrap(), Some(6));
+        drop(store);
+        store = Store::open(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_batch_that_fails_after_a_block_is_full_never_happened() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("chat.db")).unwrap();
+    one_channel(&store);
+    let long = "x".repeat(10_000);
+    store.begin().unwrap();
+    for offset in 1..=5 {
+        store.append("#a", offset, 0, &long).unwrap();
+    }
+    store.append("#a", 7, 0, "a gap").unwrap_err();
+    store.commit().unwrap_err();
+    assert_eq!((sizes(&store, "journal").0, channel(&store).last), (0, 0));
+    store.append("#a", 1, 0, "one").unwrap();
+    assert_eq!(texts(&store, 0), ["one"]);
 }
