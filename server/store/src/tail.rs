@@ -321,11 +321,6 @@ impl Tail {
 
     /// Lets go of messages of a channel up to an offset; some of them may stay.
     pub fn forget(&mut self, name: &str, last: u64) {
-        if let Some(Channel { fresh, .. }) = self.channels.get_mut(name)
-            && fresh.last().is_some_and(|fresh| fresh <= last)
-        {
-            *fresh = Lines::default();
-        }
         self.take(name, |_, block| block.last() <= last);
     }
 

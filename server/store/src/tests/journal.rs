@@ -362,6 +362,25 @@ fn what_is_forgotten_in_the_batch_that_says_it_is_gone_and_the_order_goes_on() {
 }
 
 #[test]
+fn only_what_is_kept_is_looked_at_for_its_age() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("chat.db")).unwrap();
+    one_channel(&store);
+    store.begin().unwrap();
+    // The clock was put back between the two.
+    store.append("#a", 1, 5, "one").unwrap();
+    store.append("#a", 2, 3, "two").unwrap();
+    store.commit().unwrap();
+    assert_eq!(store.older("#a", 4).unwrap(), None);
+    assert_eq!(store.forget("#a", 1, 9).unwrap(), 1);
+    assert_eq!(store.older("#a", 4).unwrap(), Some(2));
+    store.begin().unwrap();
+    store.settle().unwrap();
+    store.commit().unwrap();
+    assert_eq!(store.older("#a", 4).unwrap(), Some(2));
+}
+
+#[test]
 fn a_batch_that_fails_after_a_block_is_full_never_happened() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("chat.db")).unwrap();
