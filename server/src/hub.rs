@@ -48,7 +48,7 @@ mod welcome;
 
 use std::{
     cell::RefCell,
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -96,15 +96,13 @@ use crate::{
 /// So many hear first what was said, before the others do.
 const SPEAKERS: usize = 64;
 /// How long a crowd's frames are read before a batch, at most.
-const READING: Duration = Duration::from_millis(10);
+const READING: Duration = Duration::from_millis(20);
 /// The most commands of a batch…
-const BATCH: usize = 4096;
-/// …and bytes of what may come of its frames, but for the last one. What may wait for one client is a bound as well:
-/// somebody may have to be told all of it at once, with the batch before and what the courier kept back, and is no slow
-/// consumer for that. A third is for the last frames.
+const BATCH: usize = 8192;
+/// …and bytes of what comes of them, but for the last one. What may wait for one client is a bound as well: somebody may
+/// have to be told all of it at once, with the batch before and what the courier kept back, and is no slow consumer for
+/// that. A third is for what comes of the last ones.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
-/// The most that a message is longer when it is told than when it was said.
-const TOLD: usize = 512;
 
 /// All state.
 struct Hub {
@@ -160,6 +158,18 @@ struct Hub {
     counts: Counts,
     audit: Audit,
     disk: Guard,
+    /// Whether it ends when what came before is done.
+    stopping: bool,
+}
+
+/// What became of a batch.
+struct Batch {
+    /// Commands.
+    size: usize,
+    /// What they took of the room for what waits.
+    room: usize,
+    /// How long it took to make it durable.
+    took: Duration,
 }
 
 /// Starts the thread; the receiver resolves when it has ended, or failed.
@@ -247,6 +257,7 @@ impl Hub {
             counts: Counts::default(),
             audit,
             disk,
+            stopping: false,
         };
         hub.audit(
             "server_start",
@@ -264,10 +275,12 @@ impl Hub {
             .enable_time()
             .build()
             .context("the hub has no clock")?;
-        let mut batch = Vec::with_capacity(BATCH);
+        let mut batch = VecDeque::with_capacity(BATCH);
         let reports = self.courier.reports().clone();
         loop {
-            if let Some(next) = self.pace.crowd() {
+            // What comes of the last batch may have been too much.
+            let left = !batch.is_empty();
+            if let Some(next) = self.pace.crowd().filter(|_| !left) {
                 std::thread::sleep(next.saturating_duration_since(Instant::now()));
                 turns.read(READING);
                 // A crowd that has gone is not waited for.
@@ -292,68 +305,66 @@ impl Hub {
             };
             let came = waiting.block_on(async {
                 match due {
+                    _ if left => None,
                     Some(due) => timeout_at(due, came).await.ok().flatten(),
                     None => came.await,
                 }
             });
             match came {
-                Some(Some(command)) => batch.push(command),
+                Some(Some(command)) => batch.push_back(command),
                 Some(None) => return Ok(()),
                 // Something is due or was reported, and nothing came.
                 None => {}
             }
-            self.gather(&mut batch, &mut queue);
-            let stop = batch.iter().any(|c| matches!(c, Command::Stop));
-            let (began, size) = (Instant::now(), batch.len());
-            let room = batch.iter().map(Command::room).sum();
-            let took = self.batch(batch.drain(..))?;
+            // What comes after the end is not waited for.
+            if !self.stopping {
+                self.gather(&mut batch, &mut queue);
+            }
+            let began = Instant::now();
+            let Batch { size, room, took } = self.batch(&mut batch)?;
             queue.done(room);
             self.pace.done(began, size, queue.len(), took);
             turns.take(self.pace.crowd().is_some());
             self.deliver()?;
             self.pace.told(Instant::now());
-            if stop {
+            if self.stopping && batch.is_empty() {
                 return self.say_goodbye();
             }
         }
     }
 
     /// Takes what is there, and waits a little for what is about to come.
-    fn gather(&self, batch: &mut Vec<Command>, queue: &mut Commands) {
+    fn gather(&self, batch: &mut VecDeque<Command>, queue: &mut Commands) {
         let (until, expected) = self.pace.patience(Instant::now());
-        let may_wait = self.settings.limits.queue_bytes;
-        let most = BATCH_BYTES.min((may_wait - kept(may_wait)) / 3);
-        let mut bytes = 0;
         loop {
             while batch.len() < BATCH
-                && bytes < most
                 && let Some(command) = queue.try_recv()
             {
-                if let Command::Frame { text, .. } = &command {
-                    bytes += text.len() + TOLD;
-                }
-                batch.push(command);
+                batch.push_back(command);
             }
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero()
-                || batch.is_empty()
-                || batch.len() >= expected.min(BATCH)
-                || bytes >= most
-            {
+            if left.is_zero() || batch.is_empty() || batch.len() >= expected.min(BATCH) {
                 return;
             }
             std::thread::sleep(Pace::look(left));
         }
     }
 
-    /// Carries out a batch: all of it is durable when this returns, or none of it happened; then it is to be
-    /// delivered. Gives how long it took to make it durable.
-    fn batch(&mut self, commands: impl Iterator<Item = Command>) -> anyhow::Result<Duration> {
+    /// Carries out a batch, the first of these: all of it is durable when this returns, or none of it happened; then it
+    /// is to be delivered.
+    fn batch(&mut self, commands: &mut VecDeque<Command>) -> anyhow::Result<Batch> {
+        let may_wait = self.settings.limits.queue_bytes;
+        let most = BATCH_BYTES.min((may_wait - kept(may_wait)) / 3);
+        let (mut size, mut room) = (0, 0);
         self.look_at_disk();
         self.store.begin().context("no batch can be begun")?;
         self.trade_goes_on();
         self.hear_courier();
-        for command in commands {
+        while self.outs.weight() < most
+            && let Some(command) = commands.pop_front()
+        {
+            size += 1;
+            room += command.room();
             self.take(command);
         }
         while let Some(due) = self.timers.take() {
@@ -377,7 +388,8 @@ impl Hub {
                 self.start_over().context("storage can't be read")?;
             }
         }
-        Ok(began.elapsed())
+        let took = began.elapsed();
+        Ok(Batch { size, room, took })
     }
 
     fn take(&mut self, command: Command) {
@@ -405,7 +417,10 @@ impl Hub {
                 };
                 drop(answer.send(said));
             }
-            Command::Stop => self.audit("server_stop", json!({})),
+            Command::Stop => {
+                self.stopping = true;
+                self.audit("server_stop", json!({}));
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::outbox::Outbox;
 
 /// Commands that may wait.
-const COMMANDS: usize = 4096;
+const COMMANDS: usize = 8192;
 /// Bytes are counted in units of this.
 const UNIT: usize = 1024;
 

@@ -8,6 +8,8 @@ use crate::outbox::{Mailbox, Out, Outbox};
 #[derive(Default)]
 pub struct Outs {
     said: Vec<Out>,
+    /// What all of it adds to the bytes that may wait for somebody who hears it.
+    weight: usize,
     /// Connections, and which of it each hears.
     heard: Vec<(u64, usize)>,
 }
@@ -17,6 +19,7 @@ impl Outs {
     pub fn with_capacity(said: usize, heard: usize) -> Self {
         Self {
             said: Vec::with_capacity(said),
+            weight: 0,
             heard: Vec::with_capacity(heard),
         }
     }
@@ -31,8 +34,14 @@ impl Outs {
         let (place, before) = (self.said.len(), self.heard.len());
         self.heard.extend(ids.into_iter().map(|id| (id, place)));
         if self.heard.len() > before {
+            self.weight += out.weight();
             self.said.push(out);
         }
+    }
+
+    /// The most that it adds to the bytes that may wait for one connection.
+    pub fn weight(&self) -> usize {
+        self.weight
     }
 
     /// How much is said, and heard.
@@ -46,6 +55,7 @@ impl Outs {
 
     pub fn clear(&mut self) {
         self.said.clear();
+        self.weight = 0;
         self.heard.clear();
     }
 

@@ -34,8 +34,8 @@ pub fn hub(bytes: &[u8]) -> BTreeSet<String> {
             }
             2 => {
                 let id = world.someone(&mut choices);
-                world.waiting.push(Command::More { id });
-                world.waiting.push(Command::Alive { id });
+                world.waiting.push_back(Command::More { id });
+                world.waiting.push_back(Command::Alive { id });
             }
             3 if choices.once_in(8) => world.fill_disk(),
             3 | 4 if world.is_full() => world.empty_disk(),

@@ -53,8 +53,10 @@ impl Fixture {
     }
 
     fn carry_out(&mut self, commands: impl IntoIterator<Item = Command>) {
-        self.hub.batch(commands.into_iter()).unwrap();
+        let mut commands = commands.into_iter().collect();
+        self.hub.batch(&mut commands).unwrap();
         self.hub.deliver().unwrap();
+        assert!(commands.is_empty(), "too much for one batch");
         while !self.hub.courier.reports().is_empty() {
             self.carry_out([]);
         }

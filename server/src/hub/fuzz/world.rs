@@ -1,7 +1,7 @@
 //! The hub, who is connected to it, and what they have heard of.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     path::Path,
     sync::OnceLock,
 };
@@ -26,7 +26,7 @@ const REMEMBERED: usize = 3;
 pub struct World {
     pub hub: Hub,
     pub peers: BTreeMap<u64, Queue>,
-    pub waiting: Vec<Command>,
+    pub waiting: VecDeque<Command>,
     /// Ids that were heard of, newest last, by the field in which they stand.
     pub ids: HashMap<&'static str, Vec<String>>,
     /// Who takes part in a proposal or judges in a dispute.
@@ -72,7 +72,7 @@ impl World {
         Self {
             hub,
             peers: BTreeMap::new(),
-            waiting: vec![],
+            waiting: VecDeque::new(),
             ids: HashMap::new(),
             parties: HashMap::new(),
             heard: BTreeSet::new(),
@@ -140,7 +140,7 @@ impl World {
             address: [127, 0, 0, 1].into(),
             user_agent: String::new(),
         };
-        self.waiting.push(Command::Open { id, outbox, from });
+        self.waiting.push_back(Command::Open { id, outbox, from });
         id
     }
 
@@ -184,14 +184,14 @@ impl World {
     /// A connection ends.
     pub fn gone(&mut self, id: u64) {
         if self.peers.remove(&id).is_some() {
-            self.waiting.push(Command::Gone { id });
+            self.waiting.push_back(Command::Gone { id });
         }
     }
 
     /// A frame comes in.
     pub fn say(&mut self, id: u64, text: String) {
         let text = text.into();
-        self.waiting.push(Command::Frame { id, text });
+        self.waiting.push_back(Command::Frame { id, text });
     }
 
     /// Somebody asks over HTTP, and gets an answer.
@@ -209,7 +209,7 @@ impl World {
         let question = choices.one(&questions);
         let (answer, mut answered) = oneshot::channel();
         let question = question.clone();
-        self.waiting.push(Command::Ask { question, answer });
+        self.waiting.push_back(Command::Ask { question, answer });
         self.batch();
         assert!(answered.try_recv().is_ok(), "no answer over HTTP");
     }
@@ -217,8 +217,7 @@ impl World {
     /// What waits is carried out, and what it leads to is heard.
     pub fn batch(&mut self) {
         for _ in 0..4 {
-            let commands = std::mem::take(&mut self.waiting);
-            if let Err(error) = self.hub.batch(commands.into_iter()) {
+            if let Err(error) = self.hub.batch(&mut self.waiting) {
                 panic!("{error:#}");
             }
             if let Err(error) = self.hub.deliver() {

@@ -271,3 +271,30 @@ fn who_comes_and_goes_within_a_round_is_told_of_unless_there_are_many() {
         said(&mut ada);
     }
 }
+
+#[test]
+fn what_is_said_in_a_batch_leaves_room_in_every_queue_and_the_rest_comes_with_the_next() {
+    let bytes = 60_000;
+    let mut fixture = Fixture::with(json!({}), |limits| limits.queue_bytes = bytes);
+    let (mut ada, _cut) = fixture.agent(1, "ada");
+    fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
+    said(&mut ada);
+    let frames = (1..=200).map(|n: u32| said_by(1, &message(&n.to_string().repeat(100))));
+    let mut commands: VecDeque<_> = frames.collect();
+    let (mut offset, mut batches) = (0, 0);
+    while !commands.is_empty() {
+        let before = commands.len();
+        let batch = fixture.hub.batch(&mut commands).unwrap();
+        assert_eq!(batch.size, before - commands.len());
+        let weight = fixture.hub.outs.weight();
+        assert!(weight < bytes / 3 + 1000, "{weight} bytes in one batch");
+        fixture.hub.deliver().unwrap();
+        for frame in said(&mut ada) {
+            offset += 1;
+            assert_eq!(frame["offset"], offset);
+        }
+        batches += 1;
+    }
+    assert_eq!(offset, 200);
+    assert!(batches > 3, "{batches} batches");
+}
