@@ -5,7 +5,10 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::program::{self, Program};
+use crate::{
+    machine,
+    program::{self, Program},
+};
 
 /// The shared admin key.
 pub const ADMIN_KEY: &str = "an-admin-key-for-measurements-only";
@@ -84,7 +87,7 @@ fn command(server: &Path, dir: &Path, settings: &Settings) -> Command {
     let mut command = Command::new(server);
     command
         .env("RUST_LOG", "error")
-        .args(["--listen", "127.0.0.1:0"])
+        .args(["--listen", machine::loopback()])
         .arg("--data-dir")
         .arg(dir.join("data"))
         .arg("--admin-key-file")

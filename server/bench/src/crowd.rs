@@ -1,5 +1,7 @@
 //! Agents in channels, ready to be measured: the same crowd at the chat server and at the bare hub.
 
+use std::process::Command;
+
 use agentchat_protocol::Identity;
 use anyhow::Result;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -8,6 +10,7 @@ use crate::{
     chat_server::{ChatServer, Settings},
     connection::Connection,
     dial::Dial,
+    machine,
     program::{Program, beside},
 };
 
@@ -36,9 +39,11 @@ impl Server {
     pub fn start(who: Who, settings: Settings) -> Result<Self> {
         Ok(match who {
             Who::Ours => Self::Ours(ChatServer::start(settings)?),
-            Who::Hub => Self::Hub(Program::start(std::process::Command::new(beside(
-                "bare-hub",
-            )?))?),
+            Who::Hub => {
+                let mut command = Command::new(beside("bare-hub")?);
+                command.arg(machine::loopback());
+                Self::Hub(Program::start(command)?)
+            }
         })
     }
 
@@ -52,13 +57,13 @@ impl Server {
 
     /// How to reach it.
     pub fn dial(&self) -> Result<Dial> {
-        let port = self.program().port;
+        let address = self.program().address;
         match self {
             Self::Ours(ChatServer {
                 certificate: Some(certificate),
                 ..
-            }) => Dial::tls(port, certificate),
-            _ => Ok(Dial::plain(port)),
+            }) => Dial::tls(address, certificate),
+            _ => Ok(Dial::plain(address)),
         }
     }
 

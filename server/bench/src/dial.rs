@@ -13,7 +13,10 @@ use rustls::{
 use tokio::net::TcpSocket;
 use tokio_rustls::TlsConnector;
 
-use crate::connection::{Connection, Scratch, Stream};
+use crate::{
+    connection::{Connection, Scratch, Stream},
+    plain::Plain,
+};
 
 /// Connections from one address: there are some 28,000 ports to each.
 const PER_ADDRESS: usize = 4000;
@@ -24,17 +27,17 @@ const SMALL: u32 = 16 * 1024;
 /// How to reach a server.
 #[derive(Clone)]
 pub struct Dial {
-    port: u16,
+    server: SocketAddr,
     tls: Option<TlsConnector>,
     small_from: usize,
     scratch: Scratch,
 }
 
 impl Dial {
-    /// Plain WebSocket, on a port of this machine.
-    pub fn plain(port: u16) -> Self {
+    /// Plain WebSocket, to a server on this machine.
+    pub fn plain(server: SocketAddr) -> Self {
         Self {
-            port,
+            server,
             tls: None,
             small_from: usize::MAX,
             scratch: Scratch::default(),
@@ -42,7 +45,7 @@ impl Dial {
     }
 
     /// Over TLS, to the server with this certificate.
-    pub fn tls(port: u16, certificate: &[u8]) -> Result<Self> {
+    pub fn tls(server: SocketAddr, certificate: &[u8]) -> Result<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(certificate))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -52,7 +55,7 @@ impl Dial {
             .with_no_client_auth();
         Ok(Self {
             tls: Some(TlsConnector::from(Arc::new(config))),
-            ..Self::plain(port)
+            ..Self::plain(server)
         })
     }
 
@@ -67,17 +70,21 @@ impl Dial {
     /// Makes one; `index` counts all connections to this server.
     pub async fn connect(&self, index: usize, path: &str) -> Result<Connection> {
         let failed = || format!("connection {index} could not be made");
-        let socket = TcpSocket::new_v4()?;
+        let socket = match self.server {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
         if index >= self.small_from {
             socket.set_recv_buffer_size(SMALL)?;
         }
-        let last = u8::try_from(2 + index / PER_ADDRESS).context("too many connections")?;
-        socket.bind((Ipv4Addr::new(127, 0, 0, last), 0).into())?;
-        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        let stream = socket.connect(server).await.with_context(failed)?;
+        if self.server.is_ipv4() {
+            let last = u8::try_from(2 + index / PER_ADDRESS).context("too many connections")?;
+            socket.bind((Ipv4Addr::new(127, 0, 0, last), 0).into())?;
+        }
+        let stream = socket.connect(self.server).await.with_context(failed)?;
         stream.set_nodelay(true)?;
         let stream: Box<dyn Stream> = match &self.tls {
-            None => Box::new(stream),
+            None => Box::new(Plain(stream)),
             Some(tls) => {
                 let name = ServerName::try_from("localhost")?;
                 Box::new(tls.connect(name, stream).await.with_context(failed)?)

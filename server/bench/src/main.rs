@@ -16,6 +16,7 @@ mod histogram;
 mod load;
 mod machine;
 mod marker;
+mod plain;
 mod program;
 mod prose;
 mod report;

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
 };
@@ -15,8 +16,8 @@ pub struct Program {
     child: Child,
     /// Its end would be a broken pipe for the server.
     _out: BufReader<ChildStdout>,
-    /// Where it listens, on 127.0.0.1.
-    pub port: u16,
+    /// Where it listens.
+    pub address: SocketAddr,
 }
 
 impl Program {
@@ -36,8 +37,8 @@ impl Program {
         let out = child.stdout.take().context("no standard output")?;
         let (mut out, mut line) = (BufReader::new(out), String::new());
         out.read_line(&mut line)?;
-        let port = line.trim().rsplit(':').next().and_then(|p| p.parse().ok());
-        let Some(port) = port else {
+        let address = line.trim().rsplit('/').next();
+        let Some(address) = address.and_then(|address| address.parse().ok()) else {
             child.kill()?;
             child.wait()?;
             bail!("{name} does not say where it listens, but {line:?}");
@@ -45,7 +46,7 @@ impl Program {
         Ok(Self {
             child,
             _out: out,
-            port,
+            address,
         })
     }
 

@@ -1,8 +1,8 @@
 //! The reference: a hub that does nothing but hand each text frame to everybody on the same path.
 //!
 //! No identities, no storage, no bounds, and nothing is encoded anew: what a WebSocket server costs at the
-//! least when it is written in the ordinary good way. It says where it listens in its first line, as the
-//! chat server does.
+//! least when it is written in the ordinary good way. It listens where its argument says, and says where that is in
+//! its first line, as the chat server does.
 
 use std::{cell::RefCell, collections::HashMap, io::Write, rc::Rc};
 
@@ -27,7 +27,8 @@ type Channels = Rc<RefCell<HashMap<String, Channel>>>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = std::env::args().nth(1);
+    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:0")).await?;
     let mut out = std::io::stdout();
     writeln!(out, "listening on ws://{}", listener.local_addr()?)?;
     out.flush()?;
