@@ -28,7 +28,7 @@ pub const FULL: usize = 16 * 1024;
 /// what is in all of them.
 const SHORT: usize = 2 * 1024;
 /// The journal is long when it has this many messages…
-const MESSAGES: usize = 32 * 1024;
+const MESSAGES: usize = 16 * 1024;
 /// …or bytes of lines.
 const BYTES: usize = 8 * 1024 * 1024;
 /// So many rows are taken away at a time, at least…
