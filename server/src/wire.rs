@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::Serialize;
 
-pub use self::object::Object;
+pub use self::object::{Object, is_plain};
 
 /// The longest head of a frame from a server.
 const HEAD: usize = 10;

@@ -1,4 +1,5 @@
-//! A MSG as it came in. Most are well-formed, and are read without making a tree of them.
+//! A MSG as it came in. Most are well-formed, and are read without making a tree of them; those that are written as most
+//! clients do it, without looking at each byte.
 
 use std::borrow::Cow;
 
@@ -6,7 +7,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Hub;
-use crate::frame::{self, Refusal, invalid, text};
+use crate::{
+    frame::{self, Refusal, invalid},
+    wire::is_plain,
+};
 
 /// What of a MSG counts.
 #[derive(Deserialize)]
@@ -27,22 +31,61 @@ pub struct Heard<'f> {
 impl<'f> Heard<'f> {
     /// Reads a frame; none when it is another one, or not well-formed: then the tree tells what is wrong.
     pub fn read(frame: &'f str) -> Option<Self> {
+        if let Some(heard) = Self::usual(frame) {
+            return Some(heard);
+        }
         // Of another type, it is not worth the try.
-        let usual = frame.starts_with("{\"type\":\"MSG\"");
-        let may_be = || frame.contains("\"MSG\"") && frame.trim_ascii_start().starts_with('{');
-        if !usual && !may_be() {
+        if !frame.contains("\"MSG\"") || !frame.trim_ascii_start().starts_with('{') {
             return None;
         }
         let heard: Self = serde_json::from_str(frame).ok()?;
         (heard.type_ == "MSG").then_some(heard)
     }
+
+    /// Reads a frame as most clients write it: texts in which nothing is escaped, and no blanks between them.
+    fn usual(frame: &'f str) -> Option<Self> {
+        let mut rest = frame.strip_prefix(r#"{"type":"MSG","#)?.strip_suffix('}')?;
+        let (mut to, mut content, mut sig, mut client_msg_id) = (None, None, None, None);
+        loop {
+            let (name, after) = text(rest)?;
+            let (value, after) = text(after.strip_prefix(':')?)?;
+            let field = match name {
+                "to" => &mut to,
+                "content" => &mut content,
+                "sig" => &mut sig,
+                "client_msg_id" => &mut client_msg_id,
+                _ => return None,
+            };
+            if field.replace(value).is_some() {
+                return None;
+            }
+            if after.is_empty() {
+                break;
+            }
+            rest = after.strip_prefix(',')?;
+        }
+        Some(Self {
+            type_: "MSG".into(),
+            to: to?.into(),
+            content: content?.into(),
+            sig: sig.map(str::to_owned),
+            client_msg_id: client_msg_id.map(str::to_owned),
+            in_reply_to: None,
+        })
+    }
+}
+
+/// The text that JSON begins with, when nothing in it is escaped, and what follows it.
+fn text(json: &str) -> Option<(&str, &str)> {
+    let (text, rest) = json.strip_prefix('"')?.split_once('"')?;
+    is_plain(text).then_some((text, rest))
 }
 
 impl Hub {
     /// Reads the fields of a frame, or says what is wrong with them.
     pub(super) fn heard<'f>(&self, fields: &'f Map<String, Value>) -> Result<Heard<'f>, Refusal> {
         let limits = &self.settings.limits;
-        let to = text(fields, "to")?;
+        let to = frame::text(fields, "to")?;
         let content = frame::content(fields, limits.content)?;
         let most = limits.field;
         let sig = match fields.get("sig") {
@@ -95,6 +138,69 @@ fn wrong_sig(most: usize) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn fields(
+        heard: Option<Heard<'_>>,
+    ) -> Option<(String, String, Option<String>, Option<String>)> {
+        let heard = heard?;
+        assert_eq!((&*heard.type_, heard.in_reply_to), ("MSG", None));
+        Some((
+            heard.to.into(),
+            heard.content.into(),
+            heard.sig,
+            heard.client_msg_id,
+        ))
+    }
+
+    #[test]
+    fn what_is_written_as_usual_is_read_as_everything_else_is() {
+        let mut usual = 0;
+        for (to, content, more) in [
+            ("#a", "x", ""),
+            ("#a", "", r#","sig":"s","client_msg_id":"c""#),
+            ("@b", "hé 💬 }, {", r#","client_msg_id":"""#),
+            ("", "x", r#","sig":null"#),
+            ("#a", r"x\n", ""),
+            ("#a", r#"\""#, ""),
+            ("#a", r"\\", r#","sig":"\\""#),
+            ("#a", "x\n", ""),
+            ("#a", "x\u{1f}", ""),
+            ("#a", "x", r##","to":"#b""##),
+            ("#a", "x", r#","sig":"s","sig":"s""#),
+            ("#a", "x", r#","type":"MSG""#),
+            ("#a", "x", r#","more":"x""#),
+            ("#a", "x", ","),
+            ("#a", "x", r#","sig""#),
+            ("#a", "x", r#","sig":"#),
+            ("#a", "x", r#","sig":"s"#),
+            ("#a", "x", r#","sig":s"#),
+            ("#a", "x", r#","sig":"s"x"#),
+            ("#a", "x", r#","sig" :"s""#),
+        ] {
+            for (before, between) in [(r#"{"type":"MSG","#, ""), (r#"{"type":"MSG", "#, " ")] {
+                let frame =
+                    format!(r#"{before}"to":{between}"{to}","content":"{content}"{more}}}"#);
+                let read = fields(Heard::usual(&frame));
+                usual += usize::from(read.is_some());
+                if let Some(read) = read {
+                    let by_serde = serde_json::from_str(&frame).unwrap();
+                    assert_eq!(Some(read), fields(Some(by_serde)), "{frame}");
+                }
+            }
+        }
+        assert_eq!(usual, 3);
+        for other in [
+            r#"{"type":"MSG"}"#,
+            r#"{"type":"MSG",}"#,
+            r#"{"type":"MSG","to":"a"}"#,
+            r#"{"type":"MSG","content":"a"}"#,
+            r#"{"type":"MSG","to":"a","content":"b""#,
+            r#"{"type":"MSG","to":"a","content":"b"}}"#,
+            r#"{"type":"MSG","to":"a","content":"b"} "#,
+        ] {
+            assert!(Heard::usual(other).is_none(), "{other}");
+        }
+    }
 
     #[test]
     fn what_is_well_formed_is_read_and_everything_else_is_left_to_the_tree() {

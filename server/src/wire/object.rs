@@ -82,8 +82,8 @@ impl<'f> Object<'f> {
     }
 }
 
-/// Whether a text is written as it is.
-fn is_plain(text: &str) -> bool {
+/// Whether a text is the same in JSON.
+pub fn is_plain(text: &str) -> bool {
     // All of it is looked at, so that many bytes are looked at at a time.
     let escaped = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
     !text.bytes().fold(false, |any, byte| any | escaped(byte))
