@@ -99,10 +99,12 @@ const SPEAKERS: usize = 64;
 const READING: Duration = Duration::from_millis(20);
 /// The most commands of a batch…
 const BATCH: usize = 8192;
-/// …and bytes of what comes of them, but for the last one. What may wait for one client is a bound as well: somebody may
-/// have to be told all of it at once, with the batch before and what the courier kept back, and is no slow consumer for
+/// …and bytes of what one client hears of them, but for the last one. What may wait for it is a bound as well: it may
+/// have to be told all of that at once, with the batch before and what the courier kept back, and is no slow consumer for
 /// that. A third is for what comes of the last ones.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// What is due waits so long for what came before it, and is still to be carried out.
+const LATE: Duration = Duration::from_secs(1);
 
 /// All state.
 struct Hub {
@@ -158,7 +160,7 @@ struct Hub {
     counts: Counts,
     audit: Audit,
     disk: Guard,
-    /// Whether it ends when what came before is done.
+    /// Whether it ends after this batch.
     stopping: bool,
 }
 
@@ -275,16 +277,18 @@ impl Hub {
             .enable_time()
             .build()
             .context("the hub has no clock")?;
-        let mut batch = VecDeque::with_capacity(BATCH);
+        let mut commands = VecDeque::with_capacity(BATCH);
         let reports = self.courier.reports().clone();
         loop {
-            // What comes of the last batch may have been too much.
-            let left = !batch.is_empty();
-            if let Some(next) = self.pace.crowd().filter(|_| !left) {
-                std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            // One batch may not have been enough for all.
+            let left = !commands.is_empty();
+            if let Some(next) = self.pace.crowd() {
+                if !left {
+                    std::thread::sleep(next.saturating_duration_since(Instant::now()));
+                }
                 turns.read(READING);
                 // A crowd that has gone is not waited for.
-                turns.take(queue.len() > 0);
+                turns.take(left || queue.len() > 0);
             }
             let notices = self.notices.due(self.settings.limits.notice);
             let trade = match self.disk.is_full() {
@@ -311,42 +315,41 @@ impl Hub {
                 }
             });
             match came {
-                Some(Some(command)) => batch.push_back(command),
+                Some(Some(command)) => commands.push_back(command),
                 Some(None) => return Ok(()),
-                // Something is due or was reported, and nothing came.
+                // Something is left, is due or was reported, and nothing came.
                 None => {}
             }
-            // What comes after the end is not waited for.
-            if !self.stopping {
-                self.gather(&mut batch, &mut queue);
-            }
+            self.gather(&mut commands, &mut queue, left);
             let began = Instant::now();
-            let Batch { size, room, took } = self.batch(&mut batch)?;
+            let Batch { size, room, took } = self.batch(&mut commands)?;
             queue.done(room);
-            self.pace.done(began, size, queue.len(), took);
+            let came = commands.len() + queue.len();
+            self.pace.done(began, size, came, took);
             turns.take(self.pace.crowd().is_some());
             self.deliver()?;
             self.pace.told(Instant::now());
-            if self.stopping && batch.is_empty() {
+            if self.stopping {
                 return self.say_goodbye();
             }
         }
     }
 
-    /// Takes what is there, and waits a little for what is about to come.
-    fn gather(&self, batch: &mut VecDeque<Command>, queue: &mut Commands) {
+    /// Takes what is there, and waits a little for what is about to come, unless something is left anyway.
+    fn gather(&self, commands: &mut VecDeque<Command>, queue: &mut Commands, left: bool) {
         let (until, expected) = self.pace.patience(Instant::now());
         loop {
-            while batch.len() < BATCH
+            while commands.len() < BATCH
                 && let Some(command) = queue.try_recv()
             {
-                batch.push_back(command);
+                commands.push_back(command);
             }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || batch.is_empty() || batch.len() >= expected.min(BATCH) {
+            let time = until.saturating_duration_since(Instant::now());
+            let enough = commands.is_empty() || commands.len() >= expected.min(BATCH);
+            if left || enough || time.is_zero() {
                 return;
             }
-            std::thread::sleep(Pace::look(left));
+            std::thread::sleep(Pace::look(time));
         }
     }
 
@@ -360,14 +363,19 @@ impl Hub {
         self.store.begin().context("no batch can be begun")?;
         self.trade_goes_on();
         self.hear_courier();
-        while self.outs.weight() < most
+        while !self.stopping
+            && !self.outs.is_enough(most)
             && let Some(command) = commands.pop_front()
         {
             size += 1;
             room += command.room();
             self.take(command);
         }
-        while let Some(due) = self.timers.take() {
+        let late = match commands.is_empty() {
+            true => Duration::ZERO,
+            false => LATE,
+        };
+        while let Some(due) = self.timers.take(late) {
             self.due(due);
         }
         self.tell_notices();

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName},
@@ -18,8 +18,10 @@ use crate::{
     plain::Plain,
 };
 
-/// Connections from one address: there are some 28,000 ports to each.
+/// Connections from one address of IPv4, of which this machine has many.
 const PER_ADDRESS: usize = 4000;
+/// Connections from the one of IPv6: it has some 28,000 ports.
+const ALL: usize = 20_000;
 
 /// A small buffer of the system for what is not read yet, bytes.
 const SMALL: u32 = 16 * 1024;
@@ -80,6 +82,8 @@ impl Dial {
         if self.server.is_ipv4() {
             let last = u8::try_from(2 + index / PER_ADDRESS).context("too many connections")?;
             socket.bind((Ipv4Addr::new(127, 0, 0, last), 0).into())?;
+        } else if index >= ALL {
+            bail!("too many connections");
         }
         let stream = socket.connect(self.server).await.with_context(failed)?;
         stream.set_nodelay(true)?;

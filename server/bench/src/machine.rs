@@ -24,8 +24,8 @@ pub fn has_two_cores() -> bool {
     })
 }
 
-/// Where servers listen: on a port of their own. Not by IPv4 where it can be helped: rules that are there for containers
-/// look at each packet of that, which takes an eighth of the time to send one.
+/// Where servers listen: on a port of their own. Not by IPv4 where it can be helped: the rules that containers bring
+/// with them look at each packet of that, which was an eighth of the time that sending took.
 pub fn loopback() -> &'static str {
     static ANSWER: OnceLock<&str> = OnceLock::new();
     ANSWER.get_or_init(|| match TcpListener::bind("[::1]:0") {

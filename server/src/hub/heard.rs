@@ -1,5 +1,5 @@
 //! A MSG as it came in. Most are well-formed, and are read without making a tree of them; those that are written as most
-//! clients do it, without looking at each byte.
+//! clients do it, quicker than by way of serde.
 
 use std::borrow::Cow;
 
@@ -42,7 +42,8 @@ impl<'f> Heard<'f> {
         (heard.type_ == "MSG").then_some(heard)
     }
 
-    /// Reads a frame as most clients write it: texts in which nothing is escaped, and no blanks between them.
+    /// Reads a frame as `JSON.stringify` and serde write most: texts in which nothing is escaped, and no
+    /// blanks between them.
     fn usual(frame: &'f str) -> Option<Self> {
         let mut rest = frame.strip_prefix(r#"{"type":"MSG","#)?.strip_suffix('}')?;
         let (mut to, mut content, mut sig, mut client_msg_id) = (None, None, None, None);

@@ -73,9 +73,9 @@ impl Timers {
         self.queue.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// Takes out one that is due.
-    pub fn take(&mut self) -> Option<Due> {
-        self.next().filter(|at| *at <= Instant::now())?;
+    /// Takes out one that has been due for so long.
+    pub fn take(&mut self, since: Duration) -> Option<Due> {
+        self.next().filter(|at| *at + since <= Instant::now())?;
         self.queue.pop().map(|Reverse((_, due))| due)
     }
 }

@@ -82,7 +82,7 @@ impl<'f> Object<'f> {
     }
 }
 
-/// Whether a text is the same in JSON.
+/// Whether a text is the same in JSON, and what stands in JSON is this text.
 pub fn is_plain(text: &str) -> bool {
     // All of it is looked at, so that many bytes are looked at at a time.
     let escaped = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';

@@ -64,3 +64,45 @@ async fn sigterm_closes_with_1001() {
     assert_eq!(code, 1001);
     assert!(status.success(), "{status}");
 }
+
+#[tokio::test]
+async fn who_reads_is_not_cut_off_however_much_is_said_at_once() {
+    // Room for some forty messages in a queue; all of them are there at once.
+    let args = [
+        "--queue-bytes",
+        "65536",
+        "--frame-limit",
+        "0",
+        "--rate-limit-ms",
+        "0",
+    ];
+    let mut server = Server::public(&args);
+    let mut sam = server.visitor("sam").await;
+    let mut ada = server.raw_approved("ada").await;
+    let wide = "x".repeat(1000);
+    let last = 2000;
+    let talk = async {
+        for n in 1..=last {
+            let content = format!("{n} {wide}");
+            ada.tell(json!({"type": "MSG", "to": "#general", "content": content}))
+                .await;
+            if n % 100 == 0 {
+                // She reads as well.
+                ada.hear_until(|frame| frame["content"] == content).await;
+            }
+        }
+    };
+    let listen = async {
+        for n in 1..=last {
+            let heard = sam.hear("MSG").await;
+            assert!(
+                heard["content"]
+                    .as_str()
+                    .unwrap()
+                    .starts_with(&format!("{n} "))
+            );
+        }
+    };
+    tokio::join!(talk, listen);
+    assert!(server.terminate(Duration::from_secs(8)).await.success());
+}

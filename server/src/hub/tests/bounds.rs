@@ -298,3 +298,32 @@ fn what_is_said_in_a_batch_leaves_room_in_every_queue_and_the_rest_comes_with_th
     assert_eq!(offset, 200);
     assert!(batches > 3, "{batches} batches");
 }
+
+#[test]
+fn what_is_left_of_those_who_are_sent_away_is_not_carried_out_and_the_end_is_the_last_word() {
+    let mut fixture = Fixture::with(json!({}), |limits| limits.queue_bytes = 60_000);
+    let (mut ada, mut cut) = fixture.agent(1, "ada");
+    fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
+    said(&mut ada);
+    let wide = "x".repeat(10_000);
+    let mut commands: VecDeque<_> = (0..9).map(|_| said_by(1, &message(&wide))).collect();
+    let store = Store::open(&fixture.dir.path().join("chat.db")).unwrap();
+    store.begin().unwrap();
+    store.allow("somebody", "holds the file", 0).unwrap();
+    fixture.hub.batch(&mut commands).unwrap();
+    store.commit().unwrap();
+    assert!(!commands.is_empty());
+    assert_eq!(cut.try_recv().unwrap(), (1011, "storage failed"));
+    let (mut eve, _cut) = fixture.agent(2, "eve");
+    fixture.batch(&[(2, json!({"type": "JOIN", "channel": "#general"}))]);
+    commands.push_back(said_by(2, &message("before")));
+    commands.push_back(Command::Stop);
+    commands.push_back(said_by(2, &message("after")));
+    fixture.hub.batch(&mut commands).unwrap();
+    fixture.hub.deliver().unwrap();
+    assert!(fixture.hub.stopping);
+    let heard = said(&mut eve);
+    let messages = heard.iter().filter(|frame| frame["type"] == "MSG");
+    let messages: Vec<_> = messages.map(|m| (&m["content"], &m["offset"])).collect();
+    assert_eq!(messages, [(&json!("before"), &json!(1))]);
+}
