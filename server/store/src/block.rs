@@ -25,7 +25,7 @@ pub struct Block {
     pub first: u64,
     /// Never 0.
     pub count: u32,
-    /// When the youngest message was said.
+    /// When the youngest message was said, Unix milliseconds.
     pub youngest: i64,
     /// Bytes of the lines.
     pub bytes: u32,

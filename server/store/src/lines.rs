@@ -18,9 +18,11 @@ pub struct Line<'t> {
 pub struct Lines {
     /// Offset of the first.
     pub first: u64,
+    /// How many there are.
     pub count: u32,
-    /// When the youngest was said.
+    /// When the youngest was said, Unix milliseconds.
     pub youngest: i64,
+    /// The lines, each with its end.
     pub text: String,
 }
 
@@ -52,6 +54,7 @@ impl Lines {
         Some(lines)
     }
 
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }

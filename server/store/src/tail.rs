@@ -60,7 +60,7 @@ struct Channel {
 #[derive(Default)]
 pub struct Tail {
     channels: HashMap<String, Channel>,
-    /// The channels that have fresh lines.
+    /// The channels that had fresh lines in the batch that is under way; some more than once, some have none any more.
     fresh: Vec<String>,
     /// The oldest row that each channel has a block in.
     oldest: BTreeSet<(i64, String)>,
@@ -108,7 +108,6 @@ impl Tail {
         }
         channel.fresh.push(line);
         if channel.fresh.text.len() >= FULL {
-            self.fresh.retain(|fresh| fresh != name);
             self.pack(name)?;
         }
         Ok(())
@@ -219,8 +218,10 @@ impl Tail {
         let row = self.rows.back().filter(|row| row.seq == self.next);
         let bytes = row.map_or(0, |row| row.bytes);
         self.next += 1;
+        // The next is likely to be about as long.
+        let usual = 2 * self.unwritten.len();
         self.unwritten.clear();
-        self.unwritten.shrink_to(ROW_BYTES);
+        self.unwritten.shrink_to(usual);
         bytes
     }
 
