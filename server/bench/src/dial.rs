@@ -83,7 +83,9 @@ impl Dial {
             let last = u8::try_from(2 + index / PER_ADDRESS).context("too many connections")?;
             socket.bind((Ipv4Addr::new(127, 0, 0, last), 0).into())?;
         } else if index >= ALL {
-            bail!("too many connections");
+            bail!(
+                "connection {index}: only {ALL} can be made over ::1, whose ports come to an end"
+            );
         }
         let stream = socket.connect(self.server).await.with_context(failed)?;
         stream.set_nodelay(true)?;

@@ -66,8 +66,8 @@ async fn sigterm_closes_with_1001() {
 }
 
 #[tokio::test]
-async fn who_reads_is_not_cut_off_however_much_is_said_at_once() {
-    // Room for some forty messages in a queue; all of them are there at once.
+async fn more_than_a_queue_has_room_for_is_told_in_order_to_those_who_read() {
+    // Room for some forty messages in a queue, and a third of that in a batch; a hundred come at once.
     let args = [
         "--queue-bytes",
         "65536",
