@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use agentchat_contract::{
-    Activity, ActivityState, DeliveredFile, Delivery, Phase, Place, State, TerminationReason,
+    Activity, ActivityState, DeliveredFile, Delivery, DeliveryDir, Phase, State, TerminationReason,
     Update, encode_delivery, paths,
 };
 use nix::sys::signal::{Signal, kill};
@@ -62,7 +62,7 @@ impl Agent {
 
     fn deliver(&self, config: &str) {
         let file = |path: &str, contents: &str| DeliveredFile {
-            place: Place::Config,
+            dir: DeliveryDir::Config,
             path: path.into(),
             contents: contents.into(),
         };
