@@ -7,6 +7,7 @@ mod audit;
 mod callback;
 mod connection;
 mod courier;
+mod delivered;
 mod disk;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -22,6 +23,7 @@ mod redact;
 mod service;
 mod session;
 mod settings;
+mod stop;
 mod tls;
 mod transfer;
 mod turns;

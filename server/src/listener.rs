@@ -6,7 +6,6 @@ use agentchat_store::Store;
 use anyhow::{Context, bail};
 use tokio::{
     net::{TcpListener, TcpSocket},
-    signal::unix::{Signal, SignalKind, signal},
     sync::{Semaphore, oneshot},
     time::timeout,
 };
@@ -14,11 +13,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     connection::{self, Shared},
+    delivered::Deliveries,
     hub,
     inbox::{Command, inbox},
     redact::Redactor,
     service,
     settings::Settings,
+    stop::Stop,
     tls::{self, Certificate},
     transfer,
     turns::Turns,
@@ -31,7 +32,12 @@ const BACKLOG: u32 = 4096;
 const EXHAUSTED: Duration = Duration::from_millis(50);
 
 /// Listens until SIGTERM or SIGINT, then closes what is open, within a deadline.
-pub async fn run(mut settings: Settings, turns: Arc<Turns>) -> anyhow::Result<()> {
+pub async fn run(
+    mut settings: Settings,
+    turns: Arc<Turns>,
+    mut stop: Stop,
+    deliveries: Option<Deliveries>,
+) -> anyhow::Result<()> {
     let tls = Certificate::new(&settings)?;
     read_files(&mut settings)?;
     let poster = Poster::new(&settings)?;
@@ -45,10 +51,6 @@ pub async fn run(mut settings: Settings, turns: Arc<Turns>) -> anyhow::Result<()
         transfer::approve(&store, path)?;
     }
     let listener = listen(&settings).await?;
-    let signals = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
 
     let (inbox, commands) = inbox(limits.inbox_bytes);
     let scheme = if tls.is_some() { "wss" } else { "ws" };
@@ -79,10 +81,17 @@ pub async fn run(mut settings: Settings, turns: Arc<Turns>) -> anyhow::Result<()
             None => std::future::pending().await,
         }
     };
+    let deliveries = async {
+        match deliveries {
+            Some(deliveries) => deliveries.follow().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = connections.take(&listener) => {}
         () = follow => {}
-        () = asked(signals) => {}
+        () = deliveries => {}
+        () = stop.asked() => {}
         ended = &mut hub => bail!(early(ended)),
     }
     tracing::info!("stopping");
@@ -152,13 +161,6 @@ fn read_files(settings: &mut Settings) -> anyhow::Result<()> {
         settings.motd = Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     }
     Ok(())
-}
-
-async fn asked((mut term, mut int): (Signal, Signal)) {
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-    }
 }
 
 fn early(ended: Result<anyhow::Result<()>, oneshot::error::RecvError>) -> anyhow::Error {

@@ -2,6 +2,7 @@
 
 use std::{
     io::{IsTerminal, Write},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -10,32 +11,43 @@ use anyhow::{Context, bail};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
+    delivered::{self, Deliveries},
     listener,
-    settings::{Settings, Verb, command_line},
+    settings::{CommandLine, Settings, Values, Verb, command_line},
+    stop::Stop,
     transfer,
     turns::Turns,
 };
 
 /// Does what the command line asks for: serves until it is told to stop, or looks after the database.
 pub fn run() -> anyhow::Result<()> {
-    let read = command_line();
-    let read = read.and_then(|(verb, values)| Ok((verb, Settings::read(&values)?, values)));
+    let line = command_line().inspect_err(|_| log("info", false))?;
+    match &line.verb {
+        Verb::Serve(deliveries) => serve(&line, deliveries.as_deref()),
+        Verb::Receive(root) => {
+            log("info", false);
+            delivered::receive(root, std::io::stdin().lock())
+        }
+        Verb::Config => say(&settings(&line, None)?.1.lines()),
+        other => maintain(other, &settings(&line, None)?.0),
+    }
+}
+
+/// All settings; from here on there is a log as they say.
+fn settings(line: &CommandLine, delivered: Option<PathBuf>) -> anyhow::Result<(Settings, Values)> {
+    let values = line.values(delivered);
+    let read = values.and_then(|values| Ok((Settings::read(&values)?, values)));
     match &read {
-        Ok((_, settings, _)) => log(&settings.log_level, settings.log_json),
+        Ok((settings, _)) => log(&settings.log_level, settings.log_json),
         Err(_) => log("info", false),
     }
-    let (verb, settings, values) = read?;
-    match verb {
-        Verb::Serve => serve(settings),
-        Verb::Config => say(&values.lines()),
-        other => maintain(&other, &settings),
-    }
+    read
 }
 
 /// Tasks that run before a thread looks for what came: when many connections are ready, all of them are read.
 const TASKS: u32 = 256;
 
-fn serve(settings: Settings) -> anyhow::Result<()> {
+fn serve(line: &CommandLine, deliveries: Option<&Path>) -> anyhow::Result<()> {
     let turns = Arc::new(Turns::default());
     let (work, rest) = (turns.clone(), turns.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -44,8 +56,32 @@ fn serve(settings: Settings) -> anyhow::Result<()> {
         .on_thread_unpark(move || work.work())
         .on_thread_park(move || rest.rest())
         .build()
-        .context("the threads that serve can't be started")?;
-    runtime.block_on(listener::run(settings, turns))
+        .context("the threads that serve can't be started");
+    let runtime = runtime.inspect_err(|_| log("info", false))?;
+    runtime.block_on(async {
+        let begun = begin(deliveries).await.inspect_err(|_| log("info", false));
+        let Some((stop, deliveries)) = begun? else {
+            return Ok(());
+        };
+        let delivered = deliveries.as_ref().map(Deliveries::config);
+        let settings = settings(line, delivered)?.0;
+        listener::run(settings, turns, stop, deliveries).await
+    })
+}
+
+/// Waits for the first delivery where deliveries come, below this root; none when told to stop meanwhile.
+async fn begin(root: Option<&Path>) -> anyhow::Result<Option<(Stop, Option<Deliveries>)>> {
+    let mut stop = Stop::new()?;
+    let Some(root) = root else {
+        return Ok(Some((stop, None)));
+    };
+    let mut deliveries = Deliveries::watch(root)?;
+    say(&["waiting for a delivery".to_owned()])?;
+    tokio::select! {
+        first = deliveries.first() => first?,
+        () = stop.asked() => return Ok(None),
+    }
+    Ok(Some((stop, Some(deliveries))))
 }
 
 /// What is done with the database while no server is needed.
@@ -72,7 +108,7 @@ fn maintain(verb: &Verb, settings: &Settings) -> anyhow::Result<()> {
             let store = Store::open(&file).with_context(name)?;
             say(&transfer::import(&store, folder)?)
         }
-        Verb::Serve | Verb::Config => Ok(()),
+        Verb::Serve(_) | Verb::Receive(_) | Verb::Config => Ok(()),
     }
 }
 

@@ -16,7 +16,7 @@ use std::{
 
 use self::read::Reader;
 pub use self::{
-    command_line::{Verb, command_line},
+    command_line::{CommandLine, Verb, command_line},
     networks::Networks,
     values::{SettingsError, Source, Values},
 };

@@ -2,17 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
+use agentchat_contract::server;
 use anyhow::{Context, bail};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Map, Value};
 
-use super::{table::SETTINGS, values::Values};
+use super::{
+    table::{SETTINGS, Setting},
+    values::Values,
+};
 
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// Serve.
-    Serve,
+    /// Serve; where deliveries come, wait for the first one below this root.
+    Serve(Option<PathBuf>),
+    /// Write the delivery that comes over standard input, below this root.
+    Receive(PathBuf),
     /// Print the settings.
     Config,
     /// Copy the database, also while a server uses it.
@@ -25,9 +31,18 @@ pub enum Verb {
     Import(PathBuf),
 }
 
+/// What the command line says.
+pub struct CommandLine {
+    /// What is to be done.
+    pub verb: Verb,
+    matches: ArgMatches,
+}
+
 /// Reads the command line; ends the program where that is at fault.
-pub fn command_line() -> anyhow::Result<(Verb, Values)> {
-    understand(&program().get_matches())
+pub fn command_line() -> anyhow::Result<CommandLine> {
+    let matches = program().get_matches();
+    let verb = verb(&matches)?;
+    Ok(CommandLine { verb, matches })
 }
 
 fn program() -> Command {
@@ -41,7 +56,22 @@ fn program() -> Command {
                 .global(true)
                 .help("Configuration file, YAML or JSON, with `_` for `-` in the names [env: AGENTCHAT_CONFIG]"),
         )
-        .subcommand(Command::new("serve").about("Serve; what happens without a command"))
+        .subcommand(
+            Command::new("serve")
+                .about("Serve; what happens without a command")
+                .arg(
+                    Arg::new("delivered")
+                        .long("delivered")
+                        .action(ArgAction::SetTrue)
+                        .help(format!("Wait for a delivery, and take {} from it for --config", server::CONFIG)),
+                )
+                .arg(root()),
+        )
+        .subcommand(
+            Command::new("receive")
+                .about("Write a delivery of the operator's from standard input to where `serve --delivered` waits for it")
+                .arg(root()),
+        )
         .subcommand(
             Command::new("config")
                 .about("Print every setting: its value, and where that came from"),
@@ -96,29 +126,51 @@ fn path(name: &'static str) -> Arg {
     Arg::new("path").value_name(name).required(true)
 }
 
-fn understand(matches: &ArgMatches) -> anyhow::Result<(Verb, Values)> {
-    let environment = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
-    let path = matches.get_one::<String>("config").cloned();
-    let path = path.or_else(|| environment("AGENTCHAT_CONFIG"));
-    let file = match path.map(PathBuf::from) {
-        Some(path) => file(&path)?,
-        None => Map::new(),
-    };
-    let flag = |flag: &super::table::Setting| matches.get_one::<String>(flag.flag).cloned();
-    let values = Values::resolve(flag, environment, &file)?;
-    let path = |matches: &ArgMatches| {
-        let path = matches.get_one::<String>("path");
+fn root() -> Arg {
+    Arg::new("root")
+        .long("root")
+        .value_name("DIR")
+        .default_value("/")
+        .hide(true)
+        .help("Directory that the paths of deliveries are below; for tests")
+}
+
+fn verb(matches: &ArgMatches) -> anyhow::Result<Verb> {
+    let given = |matches: &ArgMatches, name| {
+        let path = matches.get_one::<String>(name);
         path.map(PathBuf::from).context("a path is missing")
     };
-    let verb = match matches.subcommand() {
+    Ok(match matches.subcommand() {
         Some(("config", _)) => Verb::Config,
         Some(("check", _)) => Verb::Check,
-        Some(("backup", given)) => Verb::Backup(path(given)?),
-        Some(("export", given)) => Verb::Export(path(given)?),
-        Some(("import", given)) => Verb::Import(path(given)?),
-        _ => Verb::Serve,
-    };
-    Ok((verb, values))
+        Some(("backup", of)) => Verb::Backup(given(of, "path")?),
+        Some(("export", of)) => Verb::Export(given(of, "path")?),
+        Some(("import", of)) => Verb::Import(given(of, "path")?),
+        Some(("receive", of)) => Verb::Receive(given(of, "root")?),
+        Some(("serve", of)) if of.get_flag("delivered") => Verb::Serve(Some(given(of, "root")?)),
+        _ => Verb::Serve(None),
+    })
+}
+
+impl CommandLine {
+    /// The value of every setting; `delivered` is the configuration file that was delivered.
+    pub fn values(&self, delivered: Option<PathBuf>) -> anyhow::Result<Values> {
+        let environment = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+        let named = self.matches.get_one::<String>("config").cloned();
+        let named = named.or_else(|| environment("AGENTCHAT_CONFIG"));
+        let path = match (named.map(PathBuf::from), delivered) {
+            (Some(_), Some(_)) => bail!(
+                "--config and --delivered don't go together: what is delivered has a configuration file"
+            ),
+            (named, delivered) => named.or(delivered),
+        };
+        let file = match path {
+            Some(path) => file(&path)?,
+            None => Map::new(),
+        };
+        let flag = |setting: &Setting| self.matches.get_one::<String>(setting.flag).cloned();
+        Ok(Values::resolve(flag, environment, &file)?)
+    }
 }
 
 fn file(path: &Path) -> anyhow::Result<Map<String, Value>> {

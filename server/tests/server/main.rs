@@ -14,6 +14,7 @@ mod captcha;
 mod channels;
 mod checks;
 mod crash;
+mod delivered;
 mod direct;
 mod exchange;
 mod files;

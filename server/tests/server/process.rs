@@ -77,6 +77,17 @@ impl Server {
         }
     }
 
+    /// One that was started by other means, and can't be restarted.
+    pub fn started(child: Child, port: u16, ca_pem: String, dir: tempfile::TempDir) -> Self {
+        Self {
+            child,
+            url: format!("wss://localhost:{port}"),
+            ca_pem: Some(ca_pem),
+            dir,
+            args: vec![],
+        }
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
