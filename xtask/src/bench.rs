@@ -50,11 +50,11 @@ fn start() -> Result<()> {
     build::all()?;
     let engine = Engine::tests();
     engine.start()?;
-    let measured = image::build(engine.socket()).and_then(|tag| {
+    let measured = image::build(engine.socket()).and_then(|tags| {
         // The tests' profile: what `cargo xtask up` runs is what is measured.
         let mut cargo = command::cargo();
         cargo.args(["test", "--package", "agentchat-e2e", "--bench", "start"]);
-        test::surroundings(&mut cargo, engine.socket(), &tag);
+        test::environment(&mut cargo, engine.socket(), &tags);
         command::run(&mut cargo)
     });
     engine.stop()?;

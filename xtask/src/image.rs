@@ -1,22 +1,21 @@
-//! The agent image, built through an engine's API: the base from what `setup` made, then our programs.
+//! The images, built through an engine's API: that of agents, on a base from what `setup` made; that of the chat
+//! server; and that of the scripted model.
 //!
 //! Tags are hashes of what goes in, so that nothing is built that is there already, and that a manifest's
 //! image is exactly what was built.
 
-use std::{
-    collections::HashMap,
-    fs::File,
-    io::{Seek, SeekFrom},
-    path::{Path, PathBuf},
-    time::Instant,
-};
+mod context;
 
+use std::{collections::HashMap, fmt, path::Path, process::Command, time::Instant};
+
+use agentchat_contract::server;
 use anyhow::{Context, Result, bail};
 use bollard::{ClientVersion, Docker, body_try_stream, query_parameters::BuildImageOptionsBuilder};
 use futures::StreamExt;
 use tokio_util::io::ReaderStream;
 
-use crate::{build, checksum, paths, versions};
+use self::context::{Directory, Image, Input};
+use crate::{build::guest_program, paths};
 
 /// What Podman 4 and 5 both speak.
 const API: ClientVersion = ClientVersion {
@@ -26,16 +25,36 @@ const API: ClientVersion = ClientVersion {
 /// Seconds that one answer of a build may take.
 const TIMEOUT: u64 = 600;
 
-/// One image: its name, its build file, and what else goes in (name in the context, path).
-struct Image {
-    name: &'static str,
-    containerfile: PathBuf,
-    inputs: Vec<(String, PathBuf)>,
-    base: Option<String>,
+/// The tags of the images.
+pub struct Tags {
+    /// What agents run.
+    pub agent: String,
+    /// The chat server.
+    pub server: String,
+    /// The scripted model.
+    pub model: String,
 }
 
-/// Builds what is missing in the engine; gives the agent image's tag.
-pub fn build(socket: &Path) -> Result<String> {
+/// One a line.
+impl fmt::Display for Tags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n{}\n{}", self.agent, self.server, self.model)
+    }
+}
+
+impl Tags {
+    /// Tells a program of them, by environment variables of these names: agent, server, model.
+    pub fn tell(&self, program: &mut Command, names: [&str; 3]) {
+        program.envs(
+            names
+                .into_iter()
+                .zip([&self.agent, &self.server, &self.model]),
+        );
+    }
+}
+
+/// Builds what is missing in the engine.
+pub fn build(socket: &Path) -> Result<Tags> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -43,119 +62,115 @@ pub fn build(socket: &Path) -> Result<String> {
         let path = socket.to_str().context("the socket's path is not UTF-8")?;
         let docker = Docker::connect_with_unix(path, TIMEOUT, &API)
             .with_context(|| format!("no engine at {path}; run `cargo xtask setup`"))?;
-        let folder = paths::root().join("agent-image");
-        let base = Image {
-            name: "localhost/agentchat-base",
-            containerfile: folder.join("Containerfile.base"),
-            inputs: vec![
-                ("base-image.tar".to_owned(), paths::base_image()),
-                ("claude".to_owned(), paths::claude()),
-            ],
-            base: None,
-        };
-        let base = base.ensure(&docker).await?;
-        let program = |name: &str| {
-            paths::target()
-                .join(versions::GUEST_TARGET)
-                .join("debug")
-                .join(name)
-        };
-        let agent = Image {
-            name: "localhost/agentchat-agent",
-            containerfile: folder.join("Containerfile"),
-            inputs: build::GUEST_PACKAGES
-                .map(|name| (name.to_owned(), program(name)))
-                .to_vec(),
-            base: Some(base),
-        };
-        agent.ensure(&docker).await
+        let base = ensure(&docker, &base()).await?;
+        Ok(Tags {
+            agent: ensure(&docker, &agent(base)).await?,
+            server: ensure(&docker, &chat_server()?).await?,
+            model: ensure(&docker, &scripted_model()).await?,
+        })
     })
 }
 
-impl Image {
-    /// The image's tag, after it was built if it was not there.
-    async fn ensure(&self, docker: &Docker) -> Result<String> {
-        let tag = self.tag()?;
-        if docker.inspect_image(&tag).await.is_ok() {
-            return Ok(tag);
-        }
-        let start = Instant::now();
-        println!("image: building {tag}");
-        let context = self.context()?;
-        let arguments: HashMap<_, _> = self
-            .base
-            .iter()
-            .map(|base| ("BASE".to_owned(), base.clone()))
-            .collect();
-        let options = BuildImageOptionsBuilder::new()
-            .dockerfile("Containerfile")
-            .t(&tag)
-            .rm(true)
-            .buildargs(&arguments)
-            .build();
-        let body = body_try_stream(ReaderStream::with_capacity(
-            tokio::fs::File::from_std(context),
-            1 << 20,
-        ));
-        let mut steps = docker.build_image(options, None, Some(body));
-        while let Some(step) = steps.next().await {
-            let step = step.with_context(|| format!("building {tag} failed"))?;
-            if let Some(error) = step.error_detail.and_then(|detail| detail.message) {
-                bail!("building {tag} failed: {error}");
-            }
-        }
-        docker
-            .inspect_image(&tag)
-            .await
-            .with_context(|| format!("{tag} is not there after its build"))?;
-        println!("image: done in {:.1} s", start.elapsed().as_secs_f64());
-        Ok(tag)
+fn base() -> Image {
+    Image {
+        name: "localhost/agentchat-base",
+        containerfile: paths::root().join("agent-image/Containerfile.base"),
+        inputs: vec![
+            ("base-image.tar", Input::File(paths::base_image())),
+            ("claude", Input::File(paths::claude())),
+        ],
+        base: None,
     }
+}
 
-    /// Name and hash of everything that goes in.
-    fn tag(&self) -> Result<String> {
-        let mut text = checksum::sum_file(&self.containerfile)?;
-        for (name, path) in &self.inputs {
-            text.push_str(&format!("\n{name} {}", self.sum(path)?));
-        }
-        text.push_str(self.base.as_deref().unwrap_or_default());
-        let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-        Ok(format!(
-            "{}:{}",
-            self.name,
-            checksum::hex(&hash.as_ref()[..6])
-        ))
+fn agent(base: String) -> Image {
+    Image {
+        name: "localhost/agentchat-agent",
+        containerfile: paths::root().join("agent-image/Containerfile"),
+        inputs: ["agent-supervisor", "agent-runner", "agentchat-mcp"]
+            .map(program)
+            .to_vec(),
+        base: Some(base),
     }
+}
 
-    /// Checksum of an input; the big ones have theirs on file.
-    fn sum(&self, path: &Path) -> Result<String> {
-        if path == paths::base_image() {
-            return std::fs::read_to_string(checksum::base_sum_file())
-                .context("the base image is not there; run `cargo xtask setup`");
-        }
-        if path == paths::claude() {
-            // Its package's checksum was verified when it was fetched.
-            return Ok(versions::claude()
-                .map_or(versions::CLAUDE_VERSION, |p| p.checksum)
-                .to_owned());
-        }
-        checksum::sum_file(path)
-    }
+fn chat_server() -> Result<Image> {
+    let root = |path, mode| Directory {
+        path,
+        mode,
+        owner: 0,
+    };
+    // A fresh volume takes over whom the directory belongs to.
+    let data = Directory {
+        path: server::DATA_DIR,
+        mode: 0o700,
+        owner: server::UID,
+    };
+    let directories = [
+        root(server::CONFIG_DIR, 0o755),
+        root(server::SECRETS_DIR, 0o755),
+        root("/tmp", 0o1777),
+        data,
+    ];
+    let directories = context::directories(&directories)?;
+    Ok(Image {
+        name: "localhost/agentchat-server",
+        containerfile: paths::root().join("server/Containerfile"),
+        inputs: vec![
+            ("directories.tar", Input::Made(directories)),
+            program("agentchat-server"),
+        ],
+        base: None,
+    })
+}
 
-    /// The build's context, as an uncompressed tar in a file that nobody else sees.
-    fn context(&self) -> Result<File> {
-        let mut tar = tar::Builder::new(tempfile::tempfile_in(paths::tools())?);
-        tar.append_path_with_name(&self.containerfile, "Containerfile")?;
-        for (name, path) in &self.inputs {
-            tar.append_path_with_name(path, name).with_context(|| {
-                format!(
-                    "{} is not there; run `cargo xtask setup` and `build`",
-                    path.display()
-                )
-            })?;
-        }
-        let mut file = tar.into_inner()?;
-        file.seek(SeekFrom::Start(0))?;
-        Ok(file)
+fn scripted_model() -> Image {
+    Image {
+        name: "localhost/agentchat-scripted-model",
+        containerfile: paths::root().join("e2e/Containerfile"),
+        inputs: vec![program("scripted-model")],
+        base: None,
     }
+}
+
+fn program(name: &'static str) -> (&'static str, Input) {
+    (name, Input::File(guest_program(name)))
+}
+
+/// An image's tag, after it was built if it was not there.
+async fn ensure(docker: &Docker, image: &Image) -> Result<String> {
+    let tag = image.tag()?;
+    if docker.inspect_image(&tag).await.is_ok() {
+        return Ok(tag);
+    }
+    let start = Instant::now();
+    println!("image: building {tag}");
+    let arguments: HashMap<_, _> = image
+        .base
+        .iter()
+        .map(|base| ("BASE".to_owned(), base.clone()))
+        .collect();
+    let options = BuildImageOptionsBuilder::new()
+        .dockerfile("Containerfile")
+        .t(&tag)
+        .rm(true)
+        .buildargs(&arguments)
+        .build();
+    let body = body_try_stream(ReaderStream::with_capacity(
+        tokio::fs::File::from_std(image.context()?),
+        1 << 20,
+    ));
+    let mut steps = docker.build_image(options, None, Some(body));
+    while let Some(step) = steps.next().await {
+        let step = step.with_context(|| format!("building {tag} failed"))?;
+        if let Some(error) = step.error_detail.and_then(|detail| detail.message) {
+            bail!("building {tag} failed: {error}");
+        }
+    }
+    docker
+        .inspect_image(&tag)
+        .await
+        .with_context(|| format!("{tag} is not there after its build"))?;
+    println!("image: done in {:.1} s", start.elapsed().as_secs_f64());
+    Ok(tag)
 }

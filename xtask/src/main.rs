@@ -41,9 +41,9 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Build the programs of the host and of the agent image
+    /// Build the programs of the host and of the images
     Build,
-    /// Build the agent image in an engine and print its tag
+    /// Build the images of agents, chat server and scripted model in an engine, and print their tags
     Image {
         /// The engine's API socket; the machine's Podman socket when left out
         #[arg(long)]

@@ -12,7 +12,12 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{build, command, engine::Engine, image, setup};
+use crate::{
+    build, command,
+    engine::Engine,
+    image::{self, Tags},
+    setup,
+};
 
 /// How many of the slowest test programs are named.
 const SLOWEST: usize = 5;
@@ -66,15 +71,15 @@ pub fn run() -> Result<ExitCode> {
 /// The tests themselves, on an engine of their own.
 fn tests(count: &mut Count) {
     let engine = Engine::tests();
-    let mut tag = String::new();
-    let ready = count.step("engine and image", || {
+    let mut tags = None;
+    count.step("engine and images", || {
         engine.start()?;
-        tag = image::build(engine.socket())?;
+        tags = Some(image::build(engine.socket())?);
         Ok(())
     });
-    if ready {
+    if let Some(tags) = tags {
         let mut outcome = Count::default();
-        count.step("tests", || workspace(engine.socket(), &tag, &mut outcome));
+        count.step("tests", || workspace(engine.socket(), &tags, &mut outcome));
         count.passed += outcome.passed;
         // Cargo's own failure repeats those of the tests.
         count.failed = count.failed.max(outcome.failed);
@@ -100,21 +105,24 @@ impl Count {
     }
 }
 
-/// Tells what runs swarms where the engine is, which image to use and where kubectl is.
-pub fn surroundings(cargo: &mut Command, socket: &Path, tag: &str) {
-    cargo
-        .env("AGENTCHAT_E2E_SOCKET", socket)
-        .env("AGENTCHAT_E2E_IMAGE", tag);
+/// Tells what runs swarms where the engine is, which images to use and where kubectl is.
+pub fn environment(cargo: &mut Command, socket: &Path, tags: &Tags) {
+    let names = [
+        "AGENTCHAT_E2E_IMAGE",
+        "AGENTCHAT_E2E_SERVER_IMAGE",
+        "AGENTCHAT_E2E_MODEL_IMAGE",
+    ];
+    tags.tell(cargo.env("AGENTCHAT_E2E_SOCKET", socket), names);
     if let Some(kubectl) = setup::find_kubectl() {
         cargo.env("KUBECTL", kubectl);
     }
 }
 
 /// Runs the tests of the workspace, their output live.
-fn workspace(socket: &Path, tag: &str, count: &mut Count) -> Result<()> {
+fn workspace(socket: &Path, tags: &Tags, count: &mut Count) -> Result<()> {
     let mut cargo = command::cargo();
     cargo.args(["test", "--workspace", "--no-fail-fast"]);
-    surroundings(&mut cargo, socket, tag);
+    environment(&mut cargo, socket, tags);
     let mut child = cargo
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -19,7 +19,7 @@ pub fn up(yes: bool, socket: Option<PathBuf>, rest: &[String]) -> Result<Infalli
     setup::run(yes, false)?;
     build::all()?;
     let socket = socket.unwrap_or_else(paths::machine_socket);
-    let tag = image::build(&socket)?;
+    let tags = image::build(&socket)?;
     println!("built in {:.1} s; starting", start.elapsed().as_secs_f64());
     let mut agentctl = agentctl("up");
     agentctl
@@ -27,9 +27,15 @@ pub fn up(yes: bool, socket: Option<PathBuf>, rest: &[String]) -> Result<Infalli
         .arg(paths::root().join("manifests/quickstart"));
     agentctl
         .arg("--agent-image")
-        .arg(tag)
+        .arg(&tags.agent)
         .arg("--socket")
         .arg(socket);
+    let names = [
+        "AGENTCHAT_AGENT_IMAGE",
+        "AGENTCHAT_SERVER_IMAGE",
+        "AGENTCHAT_MODEL_IMAGE",
+    ];
+    tags.tell(&mut agentctl, names);
     // From here on the terminal is agentctl's alone, Ctrl-C included.
     let error = agentctl.args(rest).exec();
     Err(error).with_context(|| format!("cannot start `{}`", command::shown(&agentctl)))
