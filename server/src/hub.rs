@@ -83,8 +83,8 @@ use self::{
 };
 use crate::{
     audit::Audit,
-    courier::{Courier, Outs, kept},
     disk::{Guard, LOOK},
+    fanout::{Fanout, OutboundFrames, kept},
     frame::now_ms,
     inbox::{Command, Commands, Question},
     outbox::Outbox,
@@ -100,7 +100,7 @@ const READING: Duration = Duration::from_millis(20);
 /// The most commands of a batch…
 const BATCH: usize = 8192;
 /// …and bytes of what one client hears of them, but for the last one. What may wait for it is a bound as well: it may
-/// have to be told all of that at once, with the batch before and what the courier kept back, and is no slow consumer for
+/// have to be told all of that at once, with the batch before and what the fan-out kept back, and is no slow consumer for
 /// that. A third is for what comes of the last ones.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// What is due waits so long for what came before it, and is still to be carried out.
@@ -109,7 +109,7 @@ const LATE: Duration = Duration::from_secs(1);
 /// All state.
 struct Hub {
     /// First: it is waited for before the connections are dropped.
-    courier: Courier,
+    fanout: Fanout,
     store: Store,
     settings: Settings,
     redactor: Redactor,
@@ -147,12 +147,12 @@ struct Hub {
     /// Where they are put, if anybody follows them.
     webhook: Option<mpsc::Sender<String>>,
     /// What is to be said once the batch is durable.
-    outs: Outs,
+    outbound: OutboundFrames,
     /// The first of those who said something in this batch.
     speakers: Vec<u64>,
     recents: Recents,
     pace: Pace,
-    /// Connections that end with this batch: their last words may be among `outs`, or still with the courier.
+    /// Connections that end with this batch: their last words may be among `outbound`, or still with the fan-out.
     leaving: HashMap<u64, Outbox>,
     timers: Timers,
     takeovers: Takeovers,
@@ -185,7 +185,7 @@ pub fn start(
 ) -> anyhow::Result<oneshot::Receiver<anyhow::Result<()>>> {
     let mut hub = Hub::new(store, settings, redactor)?;
     hub.webhook = webhook;
-    hub.courier.start(hub.settings.limits.queue_bytes)?;
+    hub.fanout.start(hub.settings.limits.queue_bytes)?;
     let (done, ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("hub".into())
@@ -247,9 +247,9 @@ impl Hub {
             market,
             hooks: vec![],
             webhook: None,
-            outs: Outs::default(),
+            outbound: OutboundFrames::default(),
             speakers: vec![],
-            courier: Courier::default(),
+            fanout: Fanout::default(),
             recents: Recents::default(),
             pace: Pace::default(),
             leaving: HashMap::new(),
@@ -278,7 +278,7 @@ impl Hub {
             .build()
             .context("the hub has no clock")?;
         let mut commands = VecDeque::with_capacity(BATCH);
-        let reports = self.courier.reports().clone();
+        let reports = self.fanout.reports().clone();
         loop {
             // One batch may not have been enough for all.
             let left = !commands.is_empty();
@@ -362,9 +362,9 @@ impl Hub {
         self.look_at_disk();
         self.store.begin().context("no batch can be begun")?;
         self.trade_goes_on();
-        self.hear_courier();
+        self.take_fanout_reports();
         while !self.stopping
-            && !self.outs.is_enough(most)
+            && !self.outbound.is_enough(most)
             && let Some(command) = commands.pop_front()
         {
             size += 1;
@@ -392,7 +392,7 @@ impl Hub {
                 self.counts.failed_batches += 1;
                 self.write_failed(&error);
                 // What was said before is true, and still to be told.
-                self.courier.finish()?;
+                self.fanout.finish()?;
                 self.start_over().context("storage can't be read")?;
             }
         }
@@ -457,7 +457,7 @@ impl Hub {
 
     /// Forgets everything that is not stored.
     fn start_over(&mut self) -> Result<(), StoreError> {
-        self.outs.clear();
+        self.outbound.clear();
         self.speakers.clear();
         self.recents.clear();
         self.audit.forget();

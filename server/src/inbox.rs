@@ -63,7 +63,7 @@ pub enum Command {
         /// To which connection.
         id: u64,
     },
-    /// The client gave the sign of life that it was asked for with [`Out::Probe`](crate::outbox::Out::Probe).
+    /// The client gave the sign of life that it was asked for with [`OutboundFrame::Probe`](crate::outbox::OutboundFrame::Probe).
     Alive {
         /// Which connection.
         id: u64,

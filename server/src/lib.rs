@@ -6,9 +6,9 @@
 mod audit;
 mod callback;
 mod connection;
-mod courier;
 mod delivered;
 mod disk;
+mod fanout;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;

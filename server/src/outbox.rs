@@ -5,7 +5,7 @@
 //! that falls behind by more bytes than it may is not waited for: the hub cuts it off, past everything that waits.
 
 mod joined;
-mod out;
+mod outbound_frame;
 
 use std::{
     collections::VecDeque,
@@ -21,8 +21,8 @@ use tokio::{
     sync::oneshot,
 };
 
-use self::out::OVERHEAD;
-pub use self::{joined::Joined, out::Out};
+use self::outbound_frame::OVERHEAD;
+pub use self::{joined::Joined, outbound_frame::OutboundFrame};
 use crate::wire::PING;
 
 /// The most bytes that a session takes out at once; a larger frame comes alone.
@@ -46,7 +46,7 @@ pub enum Put {
 struct State {
     /// The rest of what the socket took a part of: it goes out before anything else, whatever happens.
     begun: Option<Bytes>,
-    frames: VecDeque<Out>,
+    frames: VecDeque<OutboundFrame>,
     /// Weight of the frames.
     waiting: usize,
     /// The session, when it waits.
@@ -71,11 +71,11 @@ impl State {
     /// Puts in what was not written of these.
     fn push_rest<'a>(
         &mut self,
-        outs: impl Iterator<Item = &'a Out>,
+        outbound: impl Iterator<Item = &'a OutboundFrame>,
         mut written: usize,
         bound: usize,
     ) -> Result<(), Full> {
-        for out in outs {
+        for out in outbound {
             match out.bytes() {
                 Some(bytes) if written >= bytes.len() => written -= bytes.len(),
                 Some(bytes) if written > 0 => {
@@ -88,7 +88,7 @@ impl State {
         Ok(())
     }
 
-    fn push(&mut self, out: Out, bound: usize) -> Result<(), Full> {
+    fn push(&mut self, out: OutboundFrame, bound: usize) -> Result<(), Full> {
         let weight = out.weight();
         if weight > 0 && self.waiting + weight > bound {
             return Err(Full);
@@ -111,10 +111,10 @@ impl Mailbox {
     }
 
     /// Sends these, or puts them in. A session that has ended takes nothing more, and neither does one that has
-    /// fallen behind, which is said once. Once they are sent, nobody reports [`Out::More`] any more.
+    /// fallen behind, which is said once. Once they are sent, nobody reports [`OutboundFrame::More`] any more.
     pub fn put<'a>(
         &self,
-        outs: impl Iterator<Item = &'a Out> + Clone,
+        outbound: impl Iterator<Item = &'a OutboundFrame> + Clone,
         joined: &mut Joined,
     ) -> Result<Put, Full> {
         let mut state = self.lock();
@@ -123,14 +123,14 @@ impl Mailbox {
         }
         let mut written = 0;
         if let Some(socket) = state.free()
-            && let Some(bytes) = joined.join(outs.clone())
+            && let Some(bytes) = joined.join(outbound.clone())
         {
             written = send(socket, bytes);
             if written == bytes.len() {
                 return Ok(Put::Sent);
             }
         }
-        let put = state.push_rest(outs, written, self.bound);
+        let put = state.push_rest(outbound, written, self.bound);
         state.behind = put.is_err();
         let waker = state.waker.take();
         drop(state);
@@ -245,7 +245,7 @@ impl Drop for Queue {
 impl Queue {
     /// Waits until something is there, and moves it into `taken`, at most so much as goes out in one write.
     /// False when the hub has forgotten the session and nothing is left.
-    pub async fn take(&mut self, taken: &mut Vec<Out>) -> bool {
+    pub async fn take(&mut self, taken: &mut Vec<OutboundFrame>) -> bool {
         poll_fn(|context| {
             let mut state = self.mailbox.lock();
             state.writing = false;
@@ -263,7 +263,7 @@ impl Queue {
             state.writing = true;
             let begun = state.begun.take();
             let mut size = begun.as_ref().map_or(0, Bytes::len);
-            taken.extend(begun.map(Out::Raw));
+            taken.extend(begun.map(OutboundFrame::Raw));
             while let Some(next) = state.frames.front()
                 && (size == 0 || size + next.size() <= TAKEN)
                 && let Some(out) = state.frames.pop_front()
@@ -291,7 +291,9 @@ impl Queue {
     /// Asks the client for a sign of life.
     pub fn ping(&mut self) {
         let mut state = self.mailbox.lock();
-        state.frames.push_back(Out::Raw(Bytes::from_static(PING)));
+        state
+            .frames
+            .push_back(OutboundFrame::Raw(Bytes::from_static(PING)));
         state.waiting += PING.len() + OVERHEAD;
     }
 
@@ -308,7 +310,7 @@ impl Replies {
     pub fn put(&self, frames: &[u8]) -> Result<(), Full> {
         let mut state = self.mailbox.lock();
         // Also after the hub's last word: the answer to a close.
-        let out = Out::Raw(Bytes::copy_from_slice(frames));
+        let out = OutboundFrame::Raw(Bytes::copy_from_slice(frames));
         state.push(out, self.mailbox.bound)?;
         let waker = state.waker.take();
         drop(state);

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::{Hub, peer::Stage};
 use crate::{
-    courier::{Outs, Parcel, Report, Stop},
+    fanout::{OutboundBatch, OutboundFrames, Recipient, Report},
     frame::now_ms,
-    outbox::Out,
+    outbox::OutboundFrame,
     wire::Encoded,
 };
 
@@ -18,17 +18,19 @@ const USUAL: usize = 16 * 1024;
 impl Hub {
     /// Tells one connection, once the batch is durable.
     pub(super) fn tell(&mut self, id: u64, frame: &Value) {
-        self.outs.push(id, Out::Text(Encoded::json(frame)));
+        self.outbound
+            .push(id, OutboundFrame::Text(Encoded::json(frame)));
     }
 
     /// Tells several; the frame is encoded once.
     pub(super) fn tell_all(&mut self, ids: impl IntoIterator<Item = u64>, frame: &Value) {
-        self.outs.push_all(ids, Out::Text(Encoded::json(frame)));
+        self.outbound
+            .push_all(ids, OutboundFrame::Text(Encoded::json(frame)));
     }
 
     /// Closes a connection after what it is still to be told.
     pub(super) fn close(&mut self, id: u64, code: u16, reason: &'static str) {
-        self.outs.push(id, Out::Close(code, reason));
+        self.outbound.push(id, OutboundFrame::Close(code, reason));
         self.remove(id);
     }
 
@@ -60,41 +62,45 @@ impl Hub {
 
     /// Hands over what is to be said.
     pub(super) fn deliver(&mut self) -> anyhow::Result<()> {
-        let (said, heard) = self.outs.len();
-        let next = Outs::with_capacity(said.min(USUAL), heard.min(USUAL));
-        let mut outs = mem::replace(&mut self.outs, next);
+        let (frames, deliveries) = self.outbound.len();
+        let next = OutboundFrames::with_capacity(frames.min(USUAL), deliveries.min(USUAL));
+        let mut frames = mem::replace(&mut self.outbound, next);
         let leaving = mem::take(&mut self.leaving);
         let speakers = mem::take(&mut self.speakers);
-        if outs.is_empty() && leaving.is_empty() {
+        if frames.is_empty() && leaving.is_empty() {
             // What was on the way has come, or waits in an outbox.
-            if self.courier.is_done() {
+            if self.fanout.is_done() {
                 self.coming.turn();
             }
             return Ok(());
         }
-        let mut stops = vec![];
-        for (id, outs) in outs.by_connection() {
+        let mut recipients = vec![];
+        for (id, frames) in frames.by_connection() {
             let peer = self.peers.get(&id).map(|peer| &peer.outbox);
             if let Some(outbox) = peer.or_else(|| leaving.get(&id)) {
-                self.counts.deliveries += outs.len() as u64;
+                self.counts.deliveries += frames.len() as u64;
                 let mailbox = outbox.mailbox().clone();
-                stops.push(Stop { id, outs, mailbox });
+                recipients.push(Recipient {
+                    id,
+                    frames,
+                    mailbox,
+                });
             }
         }
-        let parcel = Parcel {
-            outs,
-            stops,
+        let batch = OutboundBatch {
+            frames,
+            recipients,
             speakers,
             leaving,
         };
-        self.courier.deliver(parcel, self.pace.crowd().is_some())?;
+        self.fanout.deliver(batch, self.pace.crowd().is_some())?;
         self.coming.turn();
         Ok(())
     }
 
-    /// Takes in what the courier came upon: who falls too far behind is cut off.
-    pub(super) fn hear_courier(&mut self) {
-        let Report { slow, drained, cut } = self.courier.reports().take();
+    /// Takes in what the fan-out reported: who falls too far behind is cut off.
+    pub(super) fn take_fanout_reports(&mut self) {
+        let Report { slow, drained, cut } = self.fanout.reports().take();
         self.counts.slow += cut;
         for id in slow {
             self.remove(id);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{Hub, allowance::Act, peer::Consent, said::Said};
 use crate::{
     frame::{self, Refusal, invalid, make, now_ms, text},
-    outbox::Out,
+    outbox::OutboundFrame,
     settings::Mode,
 };
 
@@ -46,12 +46,12 @@ impl Pairs {
 }
 
 /// Bytes of chunks that are on the way to each connection and may not wait in its outbox yet: of this batch, and
-/// of the last one that the courier was given. What it has besides is little, see [`crate::courier::kept`].
+/// of the last one that the fan-out was given. What it has besides is little, see [`crate::fanout::kept`].
 #[derive(Default)]
 pub struct Coming([HashMap<u64, usize>; 2]);
 
 impl Coming {
-    /// The courier has this batch.
+    /// The fan-out has this batch.
     pub fn turn(&mut self) {
         self.0.swap(0, 1);
         self.0[0].clear();
@@ -99,7 +99,7 @@ impl Hub {
         self.note_message("dm_send", &message);
         let frame = message.frame();
         self.counts.direct += 1;
-        self.outs.push_all([to, id], Out::Text(frame));
+        self.outbound.push_all([to, id], OutboundFrame::Text(frame));
         Ok(())
     }
 

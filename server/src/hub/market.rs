@@ -12,7 +12,7 @@ use tokio::time::{Duration, Instant};
 use super::{Hub, dispatch::storage, peer::Peer};
 use crate::{
     frame::{Refusal, make, now_ms},
-    outbox::Out,
+    outbox::OutboundFrame,
     redact::Redactor,
     settings::Settings,
     wire::Encoded,
@@ -117,7 +117,8 @@ impl Hub {
                 Effect::Remove(key) => self.store.discard(&key).map_err(storage)?,
                 Effect::Send { to, frame } => {
                     if let Some(id) = to.strip_prefix('@').and_then(|id| self.online(id)) {
-                        self.outs.push(id, Out::Text(Encoded::text(&frame)));
+                        self.outbound
+                            .push(id, OutboundFrame::Text(Encoded::text(&frame)));
                     }
                 }
                 Effect::Announce {

@@ -10,7 +10,7 @@ use super::{Hub, allowance::Act, dispatch::storage, heard::Heard, rooms::Room, s
 use crate::{
     callback,
     frame::{Refusal, now_ms},
-    outbox::Out,
+    outbox::OutboundFrame,
 };
 
 impl Hub {
@@ -105,7 +105,8 @@ impl Hub {
             members, reading, ..
         } = &self.rooms[room];
         let hearers = members.iter().filter(|id| !reading.contains(id));
-        self.outs.push_all(hearers.copied(), Out::Text(frame));
+        self.outbound
+            .push_all(hearers.copied(), OutboundFrame::Text(frame));
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Hub, dispatch::storage, said::Said};
 use crate::{
     frame::{Refusal, invalid},
-    outbox::Out,
+    outbox::OutboundFrame,
     wire::Encoded,
 };
 
@@ -56,7 +56,8 @@ impl Hub {
                 && offset == sent.offset
             {
                 let text = String::from_utf8_lossy(&json);
-                self.outs.push(id, Out::Text(Encoded::text(&text)));
+                self.outbound
+                    .push(id, OutboundFrame::Text(Encoded::text(&text)));
                 return Ok(());
             }
             let room = self.room(&sent.target)?;
@@ -68,7 +69,7 @@ impl Hub {
         }
         message.msg_id = Some(&sent.msg_id);
         let frame = message.frame();
-        self.outs.push(id, Out::Text(frame));
+        self.outbound.push(id, OutboundFrame::Text(frame));
         Ok(())
     }
 

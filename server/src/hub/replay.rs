@@ -10,7 +10,7 @@ use agentchat_store::StoreError;
 use bytes::Bytes;
 
 use super::Hub;
-use crate::{outbox::Out, wire::Encoded};
+use crate::{outbox::OutboundFrame, wire::Encoded};
 
 /// The most messages and bytes of a batch; a larger message is a batch of its own.
 const BATCH: (usize, usize) = (256, 256 * 1024);
@@ -135,8 +135,8 @@ impl Hub {
             self.close(id, 4008, "history moved on");
             return Ok(());
         };
-        self.outs.push(id, Out::Replay(batch.frames));
-        self.outs.push(id, Out::More);
+        self.outbound.push(id, OutboundFrame::Replay(batch.frames));
+        self.outbound.push(id, OutboundFrame::More);
         replay.sent = batch.range.1;
         let room = &mut self.rooms[replay.room];
         let done = replay.sent >= room.channel.last;

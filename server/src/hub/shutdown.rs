@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Hub;
-use crate::{frame::make, outbox::Out};
+use crate::{frame::make, outbox::OutboundFrame};
 
 /// Clients come back within this, each at a time of its own.
 const SPREAD_MS: u64 = 2000;
@@ -19,7 +19,8 @@ impl Hub {
             let after = FIRST_MS + random % SPREAD_MS;
             let text = json!({"reason": "the server is stopping", "reconnect_after_ms": after});
             self.tell(id, &make("SERVER_STOPPING", text));
-            self.outs.push(id, Out::Close(1001, "server is stopping"));
+            self.outbound
+                .push(id, OutboundFrame::Close(1001, "server is stopping"));
         }
         self.deliver()
     }

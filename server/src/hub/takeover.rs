@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     frame::{Refusal, make},
-    outbox::Out,
+    outbox::OutboundFrame,
 };
 
 /// How long the first held newcomer is held; doubled with each takeover.
@@ -98,7 +98,7 @@ impl Hub {
         let due = |what| Due { id, ticket, what };
         self.timers.set(PROBE, due(What::ProbeEnds));
         self.timers.set(hold, due(What::HoldEnds));
-        self.outs.push(old, Out::Probe);
+        self.outbound.push(old, OutboundFrame::Probe);
         if let Some(peer) = self.peers.get_mut(&id) {
             self.held += 1;
             peer.stage = Stage::Held(Held {

@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     inbox::From,
     limits::Limits,
-    outbox::{Cut, Out, Queue, outbox},
+    outbox::{Cut, OutboundFrame, Queue, outbox},
     settings::Values,
 };
 
@@ -57,7 +57,7 @@ impl Fixture {
         self.hub.batch(&mut commands).unwrap();
         self.hub.deliver().unwrap();
         assert!(commands.is_empty(), "too much for one batch");
-        while !self.hub.courier.reports().is_empty() {
+        while !self.hub.fanout.reports().is_empty() {
             self.carry_out([]);
         }
     }
@@ -115,7 +115,7 @@ fn said_by(id: u64, frame: &Value) -> Command {
 }
 
 /// What is in the queue.
-fn taken(queue: &mut Queue) -> Vec<Out> {
+fn taken(queue: &mut Queue) -> Vec<OutboundFrame> {
     let mut taken = vec![];
     while let Some(true) = futures::FutureExt::now_or_never(queue.take(&mut taken)) {}
     taken
@@ -126,7 +126,7 @@ fn said(queue: &mut Queue) -> Vec<Value> {
     let taken = taken(queue);
     let wire: Vec<u8> = taken
         .iter()
-        .filter_map(Out::bytes)
+        .filter_map(OutboundFrame::bytes)
         .flatten()
         .copied()
         .collect();
@@ -143,7 +143,7 @@ fn said(queue: &mut Queue) -> Vec<Value> {
 /// How the connection was closed.
 fn ends(queue: &mut Queue) -> Option<(u16, &'static str)> {
     let end = |out| match out {
-        Out::Close(code, reason) => Some((code, reason)),
+        OutboundFrame::Close(code, reason) => Some((code, reason)),
         _ => None,
     };
     taken(queue).into_iter().filter_map(end).next_back()

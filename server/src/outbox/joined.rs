@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::Out;
+use super::OutboundFrame;
 
 /// A buffer that has grown beyond this many bytes is given back when it is forgotten.
 const KEPT: usize = 256 * 1024;
@@ -18,12 +18,12 @@ impl Joined {
     /// What goes over the wire, in its order; none when there is more to do than to send it.
     pub fn join<'j, 'o: 'j>(
         &'j mut self,
-        outs: impl Iterator<Item = &'o Out> + Clone,
+        outbound: impl Iterator<Item = &'o OutboundFrame> + Clone,
     ) -> Option<&'j [u8]> {
-        if outs.clone().any(Out::is_more_than_bytes) {
+        if outbound.clone().any(OutboundFrame::is_more_than_bytes) {
             return None;
         }
-        let frames = outs.filter_map(Out::bytes);
+        let frames = outbound.filter_map(OutboundFrame::bytes);
         let mut rest = frames.clone();
         if let (Some(only), None) = (rest.next(), rest.next()) {
             return Some(only);
@@ -56,20 +56,20 @@ mod tests {
 
     #[test]
     fn each_gets_its_own_frames() {
-        let frames = ["a", "b", "c"].map(|text| Out::Text(Encoded::text(text)));
+        let frames = ["a", "b", "c"].map(|text| OutboundFrame::Text(Encoded::text(text)));
         let mut joined = Joined::default();
         let mut of = |chosen: &[usize]| {
-            let outs = chosen.iter().map(|at| &frames[*at]);
-            joined.join(outs).unwrap().to_vec()
+            let outbound = chosen.iter().map(|at| &frames[*at]);
+            joined.join(outbound).unwrap().to_vec()
         };
         assert_eq!(of(&[0, 1]), b"\x81\x01a\x81\x01b");
         assert_eq!(of(&[0, 1]), b"\x81\x01a\x81\x01b");
         assert_eq!(of(&[1, 0]), b"\x81\x01b\x81\x01a");
         assert_eq!(of(&[2]), b"\x81\x01c");
         assert_eq!(of(&[1, 0, 2]), b"\x81\x01b\x81\x01a\x81\x01c");
-        let more = [frames[0].clone(), Out::More];
+        let more = [frames[0].clone(), OutboundFrame::More];
         assert_eq!(joined.join(more.iter()).unwrap(), b"\x81\x01a");
-        let probe = [frames[0].clone(), Out::Probe];
+        let probe = [frames[0].clone(), OutboundFrame::Probe];
         assert!(joined.join(probe.iter()).is_none());
     }
 }

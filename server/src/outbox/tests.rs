@@ -5,13 +5,13 @@ use tokio::net::TcpStream;
 use super::*;
 use crate::wire::Encoded;
 
-fn put(outbox: &Outbox, out: Out) -> Result<Put, Full> {
+fn put(outbox: &Outbox, out: OutboundFrame) -> Result<Put, Full> {
     outbox.mailbox().put([out].iter(), &mut Joined::default())
 }
 
 #[tokio::test]
 async fn the_bound_is_in_bytes_and_taking_frees_it() {
-    let frame = Out::Text(Encoded::text(&"x".repeat(1000 - OVERHEAD)));
+    let frame = OutboundFrame::Text(Encoded::text(&"x".repeat(1000 - OVERHEAD)));
     let (outbox, mut queue, _cut) = outbox(2500, None);
     put(&outbox, frame.clone()).unwrap();
     put(&outbox, frame.clone()).unwrap();
@@ -28,20 +28,27 @@ async fn the_bound_is_in_bytes_and_taking_frees_it() {
 
 #[tokio::test]
 async fn a_close_always_fits() {
-    let frame = Out::Text(Encoded::text(&"x".repeat(1000 - OVERHEAD)));
+    let frame = OutboundFrame::Text(Encoded::text(&"x".repeat(1000 - OVERHEAD)));
     let (outbox, mut queue, _cut) = outbox(1000, None);
     put(&outbox, frame).unwrap();
-    put(&outbox, Out::Close(1000, "bye")).unwrap();
+    put(&outbox, OutboundFrame::Close(1000, "bye")).unwrap();
     let mut taken = vec![];
     assert!(queue.take(&mut taken).await);
-    assert!(matches!(taken[..], [Out::Text(_), Out::Close(1000, "bye")]));
+    assert!(matches!(
+        taken[..],
+        [OutboundFrame::Text(_), OutboundFrame::Close(1000, "bye")]
+    ));
 }
 
 #[tokio::test]
 async fn no_more_is_taken_than_goes_out_in_one_write() {
     let (outbox, mut queue, _cut) = outbox(1 << 30, None);
     for size in [TAKEN / 2, TAKEN / 2, 2 * TAKEN, 1] {
-        put(&outbox, Out::Text(Encoded::text(&"x".repeat(size)))).unwrap();
+        put(
+            &outbox,
+            OutboundFrame::Text(Encoded::text(&"x".repeat(size))),
+        )
+        .unwrap();
     }
     drop(outbox);
     let mut counts = vec![];
@@ -63,9 +70,9 @@ async fn a_session_that_waits_is_woken_and_learns_of_the_end() {
         count
     });
     tokio::task::yield_now().await;
-    put(&outbox, Out::More).unwrap();
+    put(&outbox, OutboundFrame::More).unwrap();
     tokio::task::yield_now().await;
-    put(&outbox, Out::More).unwrap();
+    put(&outbox, OutboundFrame::More).unwrap();
     drop(outbox);
     assert_eq!(waits.await.unwrap(), 2);
 }
@@ -87,13 +94,15 @@ async fn carry(queue: &mut Queue, socket: &OwnedWriteHalf) -> usize {
     times
 }
 
-fn frame(number: usize) -> Out {
-    Out::Text(Encoded::text(&format!("{number:0>40000}")))
+fn frame(number: usize) -> OutboundFrame {
+    OutboundFrame::Text(Encoded::text(&format!("{number:0>40000}")))
 }
 
 fn expected(range: std::ops::Range<usize>) -> Vec<u8> {
-    let outs = range.map(frame);
-    outs.flat_map(|out| out.bytes().unwrap().to_vec()).collect()
+    let outbound = range.map(frame);
+    outbound
+        .flat_map(|out| out.bytes().unwrap().to_vec())
+        .collect()
 }
 
 #[tokio::test]
@@ -101,9 +110,10 @@ async fn what_a_socket_takes_goes_past_and_the_order_stays() {
     let (socket, mut client) = sockets().await;
     let (outbox, mut queue, _cut) = outbox(1 << 30, Some(socket.clone()));
     let mut joined = Joined::default();
-    let put = outbox
-        .mailbox()
-        .put([frame(0), frame(1), Out::More].iter(), &mut joined);
+    let put = outbox.mailbox().put(
+        [frame(0), frame(1), OutboundFrame::More].iter(),
+        &mut joined,
+    );
     assert_eq!((put.unwrap(), outbox.waiting()), (Put::Sent, 0));
     let mut heard = vec![0; expected(0..2).len()];
     client.read_exact(&mut heard).unwrap();
@@ -166,7 +176,7 @@ async fn history_has_no_weight_also_when_the_socket_takes_a_part_of_it() {
     let (socket, client) = sockets().await;
     let (outbox, mut queue, _cut) = outbox(1000, Some(socket.clone()));
     let history = expected(0..500);
-    let replay = Out::Replay(history.clone().into());
+    let replay = OutboundFrame::Replay(history.clone().into());
     assert_eq!(put(&outbox, replay).unwrap(), Put::Queued);
     assert_eq!(outbox.waiting(), 0);
     drop(outbox);

@@ -5,7 +5,7 @@ use std::io;
 use bytes::Bytes;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use crate::{outbox::Out, wire::PING};
+use crate::{outbox::OutboundFrame, wire::PING};
 
 /// What follows once a batch is with the operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 
     /// Makes a batch of what was taken from the queue; the one before must be written. Gives what follows, and
     /// whether the client is asked for a sign of life that the hub wants.
-    pub fn load(&mut self, taken: &mut Vec<Out>) -> (Vec<Then>, bool) {
+    pub fn load(&mut self, taken: &mut Vec<OutboundFrame>) -> (Vec<Then>, bool) {
         let (mut then, mut probe) = (vec![], false);
         // One frame needs no copy.
         if let [only] = &taken[..]
@@ -42,18 +42,20 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             taken.clear();
             return (then, probe);
         }
-        let size = taken.iter().map(Out::size).sum();
+        let size = taken.iter().map(OutboundFrame::size).sum();
         let mut batch = Vec::with_capacity(size);
         for out in taken.drain(..) {
             match out {
-                Out::Text(frame) => batch.extend_from_slice(frame.bytes()),
-                Out::Replay(bytes) | Out::Raw(bytes) => batch.extend_from_slice(&bytes),
-                Out::Probe => {
+                OutboundFrame::Text(frame) => batch.extend_from_slice(frame.bytes()),
+                OutboundFrame::Replay(bytes) | OutboundFrame::Raw(bytes) => {
+                    batch.extend_from_slice(&bytes)
+                }
+                OutboundFrame::Probe => {
                     probe = true;
                     batch.extend_from_slice(PING);
                 }
-                Out::More => then.push(Then::More),
-                Out::Close(code, reason) => then.push(Then::Close(code, reason)),
+                OutboundFrame::More => then.push(Then::More),
+                OutboundFrame::Close(code, reason) => then.push(Then::Close(code, reason)),
             }
         }
         self.batch = batch.into();

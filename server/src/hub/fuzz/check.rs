@@ -49,5 +49,5 @@ pub fn check(hub: &Hub) {
             .values()
             .all(|check| online.contains(&check.asker))
     );
-    assert!(hub.leaving.is_empty() && hub.outs.is_empty());
+    assert!(hub.leaving.is_empty() && hub.outbound.is_empty());
 }

@@ -225,7 +225,7 @@ impl World {
             }
             assert_eq!(self.hub.counts.failed_batches, 0, "storage failed");
             self.hear();
-            if self.waiting.is_empty() && self.hub.courier.reports().is_empty() {
+            if self.waiting.is_empty() && self.hub.fanout.reports().is_empty() {
                 return;
             }
         }

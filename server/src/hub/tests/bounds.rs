@@ -286,7 +286,7 @@ fn what_is_said_in_a_batch_leaves_room_in_every_queue_and_the_rest_comes_with_th
         let before = commands.len();
         let batch = fixture.hub.batch(&mut commands).unwrap();
         assert_eq!(batch.size, before - commands.len());
-        let weight = fixture.hub.outs.weight();
+        let weight = fixture.hub.outbound.weight();
         assert!(weight < bytes / 3 + 1000, "{weight} bytes in one batch");
         fixture.hub.deliver().unwrap();
         for frame in said(&mut ada) {

@@ -1,14 +1,14 @@
-//! The courier: a thread that carries what is durable to the connections, while the hub is at the next batch.
+//! Fan-out: a thread sends what is durable to the connections, while the hub is at the next batch.
 //!
 //! On a single core it is at work only while the hub waits for the disk. A crowd is told by the hub itself there, all of
 //! it before the next is read: what a connection is told acknowledges what it said, which costs as much again when it
 //! is read before.
 //!
-//! What the courier comes upon, the hub hears at its next batch.
+//! What it comes upon, such as a slow consumer, it reports, and the hub takes that in with its next batch.
 
-mod parcel;
+mod batch;
 mod reports;
-mod round;
+mod scheduler;
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -17,18 +17,18 @@ use std::{
 
 use anyhow::{Context, ensure};
 
-use self::round::Round;
+use self::scheduler::FanoutScheduler;
 pub use self::{
-    parcel::{Outs, Parcel, Stop},
+    batch::{OutboundBatch, OutboundFrames, Recipient},
     reports::{Report, Reports},
 };
 
-/// So many connections are told before others may have the core.
-const TURN: usize = 8;
+/// So many connections get theirs before others may have the core.
+const STEPS: usize = 8;
 /// See [`kept`].
 const KEPT: usize = 64 * 1024;
 
-/// The most bytes that are kept back from anybody while others are told, besides the last parcel: an eighth of what may
+/// The most bytes that are kept back from anybody while others are told, besides the last batch: an eighth of what may
 /// wait for one connection, at most.
 pub fn kept(queue_bytes: usize) -> usize {
     KEPT.min(queue_bytes / 8)
@@ -43,9 +43,9 @@ struct Shared {
 
 struct State {
     /// Not here while some of it is told.
-    round: Option<Round>,
+    scheduler: Option<FanoutScheduler>,
     /// What is added to it next.
-    next: Option<Parcel>,
+    next: Option<OutboundBatch>,
     /// Whether there will be room for another one.
     room: bool,
     /// Whether the hub tells them itself.
@@ -58,7 +58,11 @@ struct State {
 
 impl State {
     fn is_done(&self) -> bool {
-        self.next.is_none() && self.round.as_ref().is_some_and(Round::is_done)
+        self.next.is_none()
+            && self
+                .scheduler
+                .as_ref()
+                .is_some_and(FanoutScheduler::is_done)
     }
 
     /// Whether the thread has to wait.
@@ -87,22 +91,22 @@ impl Shared {
         let _gone = Gone(self);
         loop {
             let mut state = self.wait_while(self.lock(), State::rests);
-            let Some(mut round) = state.round.take() else {
+            let Some(mut scheduler) = state.scheduler.take() else {
                 return;
             };
             let next = state.next.take();
             drop(state);
-            if let Some(parcel) = next {
-                round.add(parcel);
+            if let Some(batch) = next {
+                scheduler.add(batch);
             }
-            for _ in 0..TURN {
-                round.step();
+            for _ in 0..STEPS {
+                scheduler.step();
             }
-            round.report();
+            scheduler.report();
             let mut state = self.lock();
-            state.room = round.has_room(kept);
-            let ended = state.ended && state.next.is_none() && round.is_done();
-            state.round = Some(round);
+            state.room = scheduler.has_room(kept);
+            let ended = state.ended && state.next.is_none() && scheduler.is_done();
+            state.scheduler = Some(scheduler);
             let waited_for = state.room || state.by_hub;
             drop(state);
             if waited_for {
@@ -127,20 +131,20 @@ impl Drop for Gone<'_> {
     }
 }
 
-/// Delivers parcels.
-pub struct Courier {
+/// Delivers batches.
+pub struct Fanout {
     shared: Arc<Shared>,
     reports: Arc<Reports>,
     thread: Option<JoinHandle<()>>,
-    /// Whether there is a core for the courier besides that of the hub.
+    /// Whether there is a core for the thread besides that of the hub.
     has_core: bool,
 }
 
-impl Default for Courier {
+impl Default for Fanout {
     fn default() -> Self {
         let reports = Arc::<Reports>::default();
         let state = State {
-            round: Some(Round::new(reports.clone())),
+            scheduler: Some(FanoutScheduler::new(reports.clone())),
             next: None,
             room: true,
             by_hub: false,
@@ -159,15 +163,15 @@ impl Default for Courier {
     }
 }
 
-impl Courier {
-    /// From now on, parcels are delivered by a thread, to connections for which at most so many bytes may wait.
+impl Fanout {
+    /// From now on, batches are delivered by a thread, to connections for which at most so many bytes may wait.
     pub fn start(&mut self, queue_bytes: usize) -> anyhow::Result<()> {
         self.has_core = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
         let (shared, kept) = (self.shared.clone(), kept(queue_bytes));
         shared.lock().alone = false;
-        let thread = std::thread::Builder::new().name("courier".into());
+        let thread = std::thread::Builder::new().name("fanout".into());
         let thread = thread.spawn(move || shared.work(kept));
-        self.thread = Some(thread.context("the courier can't be started")?);
+        self.thread = Some(thread.context("the fan-out thread can't be started")?);
         Ok(())
     }
 
@@ -181,18 +185,18 @@ impl Courier {
         self.shared.lock().is_done()
     }
 
-    /// Hands a parcel over once there is room for it. Without a thread, or to a crowd on a single core, it is delivered
+    /// Hands a batch over once there is room for it. Without a thread, or to a crowd on a single core, it is delivered
     /// at once.
-    pub fn deliver(&mut self, mut parcel: Parcel, crowd: bool) -> anyhow::Result<()> {
+    pub fn deliver(&mut self, mut batch: OutboundBatch, crowd: bool) -> anyhow::Result<()> {
         if self.thread.is_none() || (crowd && !self.has_core) {
             // All of a crowd speak.
-            parcel.speakers.clear();
-            return self.tell(Some(parcel));
+            batch.speakers.clear();
+            return self.tell(Some(batch));
         }
         let full = |state: &State| !state.alone && (state.next.is_some() || !state.room);
         let mut state = self.shared.wait_while(self.shared.lock(), full);
-        ensure!(!state.alone, "the courier has ended");
-        (state.next, state.room) = (Some(parcel), false);
+        ensure!(!state.alone, "the fan-out thread has ended");
+        (state.next, state.room) = (Some(batch), false);
         drop(state);
         self.shared.changed.notify_one();
         Ok(())
@@ -204,37 +208,40 @@ impl Courier {
     }
 
     /// Tells all, here.
-    fn tell(&mut self, parcel: Option<Parcel>) -> anyhow::Result<()> {
+    fn tell(&mut self, batch: Option<OutboundBatch>) -> anyhow::Result<()> {
         let mut state = self.shared.lock();
         state.by_hub = true;
         state = self
             .shared
-            .wait_while(state, |state| state.round.is_none() && !state.alone);
-        let mut round = state.round.take().context("the courier has ended")?;
+            .wait_while(state, |state| state.scheduler.is_none() && !state.alone);
+        let mut scheduler = state
+            .scheduler
+            .take()
+            .context("the fan-out thread has ended")?;
         let next = state.next.take();
         drop(state);
-        for parcel in next.into_iter().chain(parcel) {
-            round.add(parcel);
+        for batch in next.into_iter().chain(batch) {
+            scheduler.add(batch);
         }
-        while !round.is_done() {
-            round.step();
+        while !scheduler.is_done() {
+            scheduler.step();
         }
-        round.report();
+        scheduler.report();
         let mut state = self.shared.lock();
         (state.by_hub, state.room) = (false, true);
-        state.round = Some(round);
+        state.scheduler = Some(scheduler);
         Ok(())
     }
 }
 
 /// What was handed over is delivered.
-impl Drop for Courier {
+impl Drop for Fanout {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
             self.shared.lock().ended = true;
             self.shared.changed.notify_one();
             if thread.join().is_err() {
-                tracing::error!("the courier panicked");
+                tracing::error!("the fan-out thread panicked");
             }
         }
     }
@@ -248,88 +255,91 @@ mod tests {
 
     use super::*;
     use crate::{
-        outbox::{Out, Outbox, Queue, outbox},
+        outbox::{OutboundFrame, Outbox, Queue, outbox},
         wire::Encoded,
     };
 
     /// The texts for the connection 7.
-    fn parcel(outbox: &Outbox, texts: &[&str]) -> Parcel {
-        let texts = texts.iter().map(|text| Out::Text(Encoded::text(text)));
-        let stop = Stop {
+    fn batch(outbox: &Outbox, texts: &[&str]) -> OutboundBatch {
+        let texts = texts
+            .iter()
+            .map(|text| OutboundFrame::Text(Encoded::text(text)));
+        let recipient = Recipient {
             id: 7,
-            outs: 0..texts.len(),
+            frames: 0..texts.len(),
             mailbox: outbox.mailbox().clone(),
         };
-        let mut outs = Outs::default();
-        texts.for_each(|text| outs.push(7, text));
-        Parcel {
-            outs,
-            stops: vec![stop],
-            ..Parcel::default()
+        let mut frames = OutboundFrames::default();
+        texts.for_each(|text| frames.push(7, text));
+        OutboundBatch {
+            frames,
+            recipients: vec![recipient],
+            ..OutboundBatch::default()
         }
     }
 
     /// A text for the connections 7 and 8.
-    fn both(one: &Outbox, other: &Outbox, text: &str) -> Parcel {
-        let mut both = parcel(one, &[text]);
-        both.outs.push(8, Out::Text(Encoded::text(text)));
-        both.stops.push(Stop {
+    fn both(one: &Outbox, other: &Outbox, text: &str) -> OutboundBatch {
+        let mut both = batch(one, &[text]);
+        both.frames
+            .push(8, OutboundFrame::Text(Encoded::text(text)));
+        both.recipients.push(Recipient {
             id: 8,
-            outs: 1..2,
+            frames: 1..2,
             mailbox: other.mailbox().clone(),
         });
         both
     }
 
-    fn words(queue: &mut Queue) -> Vec<String> {
+    fn received(queue: &mut Queue) -> Vec<String> {
         let mut taken = vec![];
         while queue.take(&mut taken).now_or_never() == Some(true) {}
-        let words = taken.iter().filter_map(Out::bytes);
-        words
+        let frames = taken.iter().filter_map(OutboundFrame::bytes);
+        frames
             .map(|frame| String::from_utf8_lossy(&frame[2..]).into())
             .collect()
     }
 
     #[test]
-    fn parcels_come_in_their_order_and_the_last_one_before_the_end() {
-        let mut courier = Courier::default();
-        courier.start(1000).unwrap();
+    fn batches_are_delivered_in_order_and_the_last_one_before_the_end() {
+        let mut fanout = Fanout::default();
+        fanout.start(1000).unwrap();
         let (leaves, mut queue, _cut) = outbox(1000, None);
         for word in ["one", "two", "three"] {
-            let parcel = parcel(&leaves, &[word, "more"]);
-            courier.deliver(parcel, word == "two").unwrap();
+            let batch = batch(&leaves, &[word, "more"]);
+            fanout.deliver(batch, word == "two").unwrap();
         }
-        let parcel = Parcel {
+        let batch = OutboundBatch {
             leaving: HashMap::from([(7, leaves)]),
-            ..Parcel::default()
+            ..OutboundBatch::default()
         };
-        courier.deliver(parcel, false).unwrap();
-        drop(courier);
+        fanout.deliver(batch, false).unwrap();
+        drop(fanout);
         let all = ["one", "more", "two", "more", "three", "more"];
-        assert_eq!(words(&mut queue), all);
+        assert_eq!(received(&mut queue), all);
     }
 
     #[test]
-    fn who_leaves_and_has_fallen_behind_is_cut_off() {
-        let mut courier = Courier::default();
+    fn leaving_connection_that_has_fallen_behind_is_cut_off() {
+        let mut fanout = Fanout::default();
         let (leaves, _queue, mut cut) = outbox(10, None);
-        let mut parcel = parcel(&leaves, &["too much"]);
-        parcel.leaving.insert(7, leaves);
-        courier.deliver(parcel, false).unwrap();
+        let mut batch = batch(&leaves, &["too much"]);
+        batch.leaving.insert(7, leaves);
+        fanout.deliver(batch, false).unwrap();
         assert_eq!(cut.try_recv(), Ok((4008, "slow consumer")));
-        assert_eq!(courier.reports().take().cut, 1);
+        assert_eq!(fanout.reports().take().cut, 1);
     }
 
     #[tokio::test]
-    async fn who_falls_behind_is_reported_once_and_told_nothing_more() {
-        let mut courier = Courier::default();
-        courier.start(200).unwrap();
+    async fn slow_consumer_is_reported_once_and_gets_nothing_more() {
+        let mut fanout = Fanout::default();
+        fanout.start(200).unwrap();
         let (slow, mut queue, _cut) = outbox(200, None);
         let mut tell = |size: usize| {
-            let parcel = parcel(&slow, &[&"x".repeat(size)]);
-            courier.deliver(parcel, false).unwrap();
-            courier.finish().unwrap();
-            courier.reports().clone()
+            let batch = batch(&slow, &[&"x".repeat(size)]);
+            fanout.deliver(batch, false).unwrap();
+            fanout.finish().unwrap();
+            fanout.reports().clone()
         };
         let reports = tell(100);
         tell(100);
@@ -338,28 +348,28 @@ mod tests {
         // It would fit, and comes after what did not.
         tell(1);
         assert!(reports.is_empty());
-        assert_eq!(words(&mut queue).len(), 1);
+        assert_eq!(received(&mut queue).len(), 1);
     }
 
     #[test]
-    fn a_crowd_on_one_core_is_told_at_once_after_what_was_on_the_way() {
-        let mut courier = Courier::default();
-        courier.start(1_000_000).unwrap();
-        courier.has_core = false;
+    fn crowd_on_one_core_gets_each_batch_at_once_and_in_order() {
+        let mut fanout = Fanout::default();
+        fanout.start(1_000_000).unwrap();
+        fanout.has_core = false;
         let (one, mut first, _cut) = outbox(1_000_000, None);
         let (other, mut second, _cut) = outbox(1_000_000, None);
-        for round in 0..100 {
+        for pass in 0..100 {
             for (text, crowd) in [("a", false), ("b", true), ("c", true)] {
-                courier.deliver(both(&one, &other, text), crowd).unwrap();
+                fanout.deliver(both(&one, &other, text), crowd).unwrap();
                 if crowd {
                     let expected = if text == "b" {
                         vec!["a", "b"]
                     } else {
                         vec!["c"]
                     };
-                    assert_eq!(words(&mut first), expected, "in round {round}");
-                    assert_eq!(words(&mut second), expected, "in round {round}");
-                    assert!(courier.is_done());
+                    assert_eq!(received(&mut first), expected, "in pass {pass}");
+                    assert_eq!(received(&mut second), expected, "in pass {pass}");
+                    assert!(fanout.is_done());
                 }
             }
         }

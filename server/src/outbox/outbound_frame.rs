@@ -9,7 +9,7 @@ pub const OVERHEAD: usize = 64;
 
 /// What the hub tells a session.
 #[derive(Clone, Debug)]
-pub enum Out {
+pub enum OutboundFrame {
     /// Send this frame, encoded once for everybody.
     Text(Encoded),
     /// Send these frames, which are history that was asked for: they have no weight.
@@ -24,7 +24,7 @@ pub enum Out {
     Close(u16, &'static str),
 }
 
-impl Out {
+impl OutboundFrame {
     /// What it adds to the bytes that may wait.
     pub fn weight(&self) -> usize {
         match self {

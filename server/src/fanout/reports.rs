@@ -1,4 +1,4 @@
-//! What the courier comes upon, for the hub to hear at its next batch.
+//! What the fan-out comes upon, for the hub to take in with its next batch.
 
 use std::{
     mem,
@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-/// What the courier came upon.
+/// What the fan-out came upon.
 #[derive(Default)]
 pub struct Report {
     /// Connections that have fallen too far behind: they are told nothing any more.
@@ -24,7 +24,7 @@ impl Report {
     }
 }
 
-/// Where the courier's reports are.
+/// Where the fan-out's reports are.
 #[derive(Default)]
 pub struct Reports {
     report: Mutex<Report>,
