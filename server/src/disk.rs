@@ -96,7 +96,7 @@ impl Guard {
         if self.failed && !short {
             self.failed = !works();
         }
-        self.turn(short || self.failed)
+        self.set_full(short || self.failed)
     }
 
     /// So many bytes are about to be written.
@@ -104,16 +104,16 @@ impl Guard {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let taken = bytes.saturating_add(AROUND).saturating_mul(WRITES);
         self.spent = self.spent.saturating_add(taken);
-        self.turn(self.full || self.reserve > 0 && self.spent > self.margin())
+        self.set_full(self.full || self.reserve > 0 && self.spent > self.margin())
     }
 
     /// A write failed.
     pub fn fail(&mut self) -> Change {
         self.failed = true;
-        self.turn(true)
+        self.set_full(true)
     }
 
-    fn turn(&mut self, full: bool) -> Change {
+    fn set_full(&mut self, full: bool) -> Change {
         match (std::mem::replace(&mut self.full, full), full) {
             (false, true) => Change::Full,
             (true, false) => Change::Room,

@@ -6,6 +6,7 @@
 
 mod admin;
 mod allowance;
+mod batch_window;
 mod callbacks;
 mod captcha;
 mod delivery;
@@ -27,7 +28,6 @@ mod message;
 mod moderation;
 mod names;
 mod notices;
-mod pace;
 mod peer;
 mod presence;
 mod random;
@@ -67,12 +67,12 @@ use tokio::{
 
 use self::{
     allowance::{Clocks, Past},
+    batch_window::BatchWindow,
     callbacks::Callbacks,
     direct::{Coming, Pairs},
     floor::Floor,
     guesses::Guesses,
     notices::Notices,
-    pace::Pace,
     peer::Peer,
     replay::Recents,
     rooms::Room,
@@ -88,9 +88,9 @@ use crate::{
     frame::now_ms,
     inbox::{Command, Commands, Question},
     outbox::Outbox,
+    read_batching::ReadBatching,
     redact::Redactor,
     settings::Settings,
-    turns::Turns,
 };
 
 /// So many hear first what was said, before the others do.
@@ -151,7 +151,7 @@ struct Hub {
     /// The first of those who said something in this batch.
     speakers: Vec<u64>,
     recents: Recents,
-    pace: Pace,
+    batch_window: BatchWindow,
     /// Connections that end with this batch: their last words may be among `outbound`, or still with the fan-out.
     leaving: HashMap<u64, Outbox>,
     timers: Timers,
@@ -181,7 +181,7 @@ pub fn start(
     redactor: Redactor,
     webhook: Option<mpsc::Sender<String>>,
     queue: Commands,
-    turns: Arc<Turns>,
+    read_batching: Arc<ReadBatching>,
 ) -> anyhow::Result<oneshot::Receiver<anyhow::Result<()>>> {
     let mut hub = Hub::new(store, settings, redactor)?;
     hub.webhook = webhook;
@@ -190,8 +190,8 @@ pub fn start(
     std::thread::Builder::new()
         .name("hub".into())
         .spawn(move || {
-            let _end = End(&turns);
-            let ended = hub.run(queue, &turns);
+            let _end = End(&read_batching);
+            let ended = hub.run(queue, &read_batching);
             if done.send(ended).is_err() {
                 tracing::debug!("nobody waits for the hub's end");
             }
@@ -200,12 +200,12 @@ pub fn start(
     Ok(ended)
 }
 
-/// Without the hub nobody waits for its turn, whatever has become of it.
-struct End<'t>(&'t Turns);
+/// Without the hub nobody waits for the next cycle, whatever has become of it.
+struct End<'t>(&'t ReadBatching);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        self.0.take(false);
+        self.0.set_crowd(false);
     }
 }
 
@@ -251,7 +251,7 @@ impl Hub {
             speakers: vec![],
             fanout: Fanout::default(),
             recents: Recents::default(),
-            pace: Pace::default(),
+            batch_window: BatchWindow::default(),
             leaving: HashMap::new(),
             timers: Timers::default(),
             takeovers: Takeovers::default(),
@@ -272,7 +272,7 @@ impl Hub {
     }
 
     /// Works until it is told to stop, or until storage can't even be read.
-    fn run(mut self, mut queue: Commands, turns: &Turns) -> anyhow::Result<()> {
+    fn run(mut self, mut queue: Commands, read_batching: &ReadBatching) -> anyhow::Result<()> {
         let waiting = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -282,13 +282,13 @@ impl Hub {
         loop {
             // One batch may not have been enough for all.
             let left = !commands.is_empty();
-            if let Some(next) = self.pace.crowd() {
+            if let Some(next) = self.batch_window.crowd() {
                 if !left {
                     std::thread::sleep(next.saturating_duration_since(Instant::now()));
                 }
-                turns.read(READING);
+                read_batching.read_cycle(READING);
                 // A crowd that has gone is not waited for.
-                turns.take(left || queue.len() > 0);
+                read_batching.set_crowd(left || queue.len() > 0);
             }
             let notices = self.notices.due(self.settings.limits.notice);
             let trade = match self.disk.is_full() {
@@ -325,10 +325,10 @@ impl Hub {
             let Batch { size, room, took } = self.batch(&mut commands)?;
             queue.done(room);
             let came = commands.len() + queue.len();
-            self.pace.done(began, size, came, took);
-            turns.take(self.pace.crowd().is_some());
+            self.batch_window.committed(began, size, came, took);
+            read_batching.set_crowd(self.batch_window.crowd().is_some());
             self.deliver()?;
-            self.pace.told(Instant::now());
+            self.batch_window.delivered(Instant::now());
             if self.stopping {
                 return self.say_goodbye();
             }
@@ -337,7 +337,7 @@ impl Hub {
 
     /// Takes what is there, and waits a little for what is about to come, unless something is left anyway.
     fn gather(&self, commands: &mut VecDeque<Command>, queue: &mut Commands, left: bool) {
-        let (until, expected) = self.pace.patience(Instant::now());
+        let (until, expected) = self.batch_window.wait_for(Instant::now());
         loop {
             while commands.len() < BATCH
                 && let Some(command) = queue.try_recv()
@@ -349,7 +349,7 @@ impl Hub {
             if left || enough || time.is_zero() {
                 return;
             }
-            std::thread::sleep(Pace::look(time));
+            std::thread::sleep(BatchWindow::look(time));
         }
     }
 

@@ -19,14 +19,14 @@ mod limits;
 mod listener;
 mod outbox;
 mod program;
+mod read_batching;
 mod redact;
 mod service;
 mod session;
 mod settings;
-mod stop;
+mod shutdown_signals;
 mod tls;
 mod transfer;
-mod turns;
 mod webhook;
 mod wire;
 

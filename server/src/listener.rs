@@ -16,13 +16,13 @@ use crate::{
     delivered::Deliveries,
     hub,
     inbox::{Command, inbox},
+    read_batching::ReadBatching,
     redact::Redactor,
     service,
     settings::Settings,
-    stop::Stop,
+    shutdown_signals::ShutdownSignals,
     tls::{self, Certificate},
     transfer,
-    turns::Turns,
     webhook::{self, Poster},
 };
 
@@ -34,8 +34,8 @@ const EXHAUSTED: Duration = Duration::from_millis(50);
 /// Listens until SIGTERM or SIGINT, then closes what is open, within a deadline.
 pub async fn run(
     mut settings: Settings,
-    turns: Arc<Turns>,
-    mut stop: Stop,
+    read_batching: Arc<ReadBatching>,
+    mut signals: ShutdownSignals,
     deliveries: Option<Deliveries>,
 ) -> anyhow::Result<()> {
     let tls = Certificate::new(&settings)?;
@@ -57,7 +57,7 @@ pub async fn run(
     let trusted = settings.trusted_proxies.clone();
     let (events, waiting) = webhook::queue();
     let events = poster.is_some().then_some(events);
-    let mut hub = hub::start(store, settings, redactor, events, commands, turns)?;
+    let mut hub = hub::start(store, settings, redactor, events, commands, read_batching)?;
     let posting = poster.map(|poster| tokio::spawn(poster.follow(waiting)));
     let mut out = std::io::stdout();
     writeln!(out, "listening on {scheme}://{}", listener.local_addr()?)?;
@@ -91,7 +91,7 @@ pub async fn run(
         () = connections.take(&listener) => {}
         () = follow => {}
         () = deliveries => {}
-        () = stop.asked() => {}
+        () = signals.received() => {}
         ended = &mut hub => bail!(early(ended)),
     }
     tracing::info!("stopping");

@@ -13,10 +13,10 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     delivered::{self, Deliveries},
     listener,
+    read_batching::ReadBatching,
     settings::{CommandLine, Settings, Values, Verb, command_line},
-    stop::Stop,
+    shutdown_signals::ShutdownSignals,
     transfer,
-    turns::Turns,
 };
 
 /// Does what the command line asks for: serves until it is told to stop, or looks after the database.
@@ -48,40 +48,42 @@ fn settings(line: &CommandLine, delivered: Option<PathBuf>) -> anyhow::Result<(S
 const TASKS: u32 = 256;
 
 fn serve(line: &CommandLine, deliveries: Option<&Path>) -> anyhow::Result<()> {
-    let turns = Arc::new(Turns::default());
-    let (work, rest) = (turns.clone(), turns.clone());
+    let read_batching = Arc::new(ReadBatching::default());
+    let (unparked, parks) = (read_batching.clone(), read_batching.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .event_interval(TASKS)
-        .on_thread_unpark(move || work.work())
-        .on_thread_park(move || rest.rest())
+        .on_thread_unpark(move || unparked.thread_unparked())
+        .on_thread_park(move || parks.thread_parks())
         .build()
         .context("the threads that serve can't be started");
     let runtime = runtime.inspect_err(|_| log("info", false))?;
     runtime.block_on(async {
         let begun = begin(deliveries).await.inspect_err(|_| log("info", false));
-        let Some((stop, deliveries)) = begun? else {
+        let Some((signals, deliveries)) = begun? else {
             return Ok(());
         };
         let delivered = deliveries.as_ref().map(Deliveries::config);
         let settings = settings(line, delivered)?.0;
-        listener::run(settings, turns, stop, deliveries).await
+        listener::run(settings, read_batching, signals, deliveries).await
     })
 }
 
 /// Waits for the first delivery where deliveries come, below this root; none when told to stop meanwhile.
-async fn begin(root: Option<&Path>) -> anyhow::Result<Option<(Stop, Option<Deliveries>)>> {
-    let mut stop = Stop::new()?;
+async fn begin(
+    root: Option<&Path>,
+) -> anyhow::Result<Option<(ShutdownSignals, Option<Deliveries>)>> {
+    let mut signals = ShutdownSignals::new()?;
     let Some(root) = root else {
-        return Ok(Some((stop, None)));
+        return Ok(Some((signals, None)));
     };
     let mut deliveries = Deliveries::watch(root)?;
     say(&["waiting for a delivery".to_owned()])?;
     tokio::select! {
         first = deliveries.first() => first?,
-        () = stop.asked() => return Ok(None),
+        () = signals.received() => return Ok(None),
     }
-    Ok(Some((stop, Some(deliveries))))
+    Ok(Some((signals, Some(deliveries))))
 }
 
 /// What is done with the database while no server is needed.

@@ -70,7 +70,7 @@ impl Hub {
         if frames.is_empty() && leaving.is_empty() {
             // What was on the way has come, or waits in an outbox.
             if self.fanout.is_done() {
-                self.coming.turn();
+                self.coming.next_batch();
             }
             return Ok(());
         }
@@ -93,8 +93,9 @@ impl Hub {
             speakers,
             leaving,
         };
-        self.fanout.deliver(batch, self.pace.crowd().is_some())?;
-        self.coming.turn();
+        self.fanout
+            .deliver(batch, self.batch_window.crowd().is_some())?;
+        self.coming.next_batch();
         Ok(())
     }
 

@@ -52,7 +52,7 @@ pub struct Coming([HashMap<u64, usize>; 2]);
 
 impl Coming {
     /// The fan-out has this batch.
-    pub fn turn(&mut self) {
+    pub fn next_batch(&mut self) {
         self.0.swap(0, 1);
         self.0[0].clear();
     }
@@ -186,13 +186,13 @@ mod tests {
         let mut coming = Coming::default();
         coming.add(1, 5);
         coming.add(1, 5);
-        coming.turn();
+        coming.next_batch();
         coming.add(1, 1);
         coming.add(2, 7);
         assert_eq!((coming.to(1), coming.to(2), coming.to(3)), (11, 7, 0));
-        coming.turn();
+        coming.next_batch();
         assert_eq!(coming.to(1), 1);
-        coming.turn();
+        coming.next_batch();
         assert_eq!(coming.to(1), 0);
     }
 

@@ -54,8 +54,8 @@ impl Hub {
             if all > names.len() {
                 names.push(format!("and {} others", all - names.len()));
             }
-            let turn = self.timers.ticket() % 4;
-            let line = LINES[usize::try_from(turn).unwrap_or_default()];
+            let choice = self.timers.ticket() % 4;
+            let line = LINES[usize::try_from(choice).unwrap_or_default()];
             self.rooms[room].active = now;
             self.announce_in(room, &format!("{}: {line}", names.join(" ")));
         }

@@ -1,4 +1,4 @@
-//! History that a connection is given at its own pace.
+//! History that a connection is given as fast as it reads.
 //!
 //! A channel that a connection is reading up in reaches it only from storage, in batches that the socket has
 //! drained, until it has caught up; from then on it hears what is said as everybody does. So every channel
@@ -21,7 +21,7 @@ const EXTRA: usize = 32;
 /// What a connection is reading up on.
 #[derive(Default)]
 pub struct Replays {
-    /// Channels take turns.
+    /// Channels are served one after the other, each with a part.
     queue: VecDeque<Replay>,
     /// Whether a batch is on its way.
     sending: bool,

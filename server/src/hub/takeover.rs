@@ -2,7 +2,7 @@
 //!
 //! On a private server the first time at once, on a public one after a delay, as the protocol has it. Further times
 //! within five minutes the newcomer is held for longer, as long as the older session gives signs of life, so that
-//! two processes with one key don't take turns without bound. A session that is dead or gone holds up nobody.
+//! two processes with one key don't replace each other without bound. A session that is dead or gone holds up nobody.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
