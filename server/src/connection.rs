@@ -39,11 +39,17 @@ pub struct Shared {
     pub shutdown: CancellationToken,
 }
 
-/// A connection's place among those that have not shaken hands yet; given back when it is dropped.
-pub type Place = OwnedSemaphorePermit;
+/// Permission to be one of the connections that have not shaken hands yet; given back when it is dropped.
+pub type HandshakePermit = OwnedSemaphorePermit;
 
 /// Serves a connection until its end.
-pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, shared: Arc<Shared>) {
+pub async fn serve(
+    stream: TcpStream,
+    peer: IpAddr,
+    id: u64,
+    permit: HandshakePermit,
+    shared: Arc<Shared>,
+) {
     let bounded = SockRef::from(&stream).set_send_buffer_size(SENDING);
     if let Err(error) = bounded.and_then(|()| stream.set_nodelay(true)) {
         tracing::debug!(id, %error, "a connection stays as the system made it");
@@ -52,7 +58,7 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, share
         let (reader, writer) = stream.into_split();
         let writer = Arc::new(writer);
         let halves = (reader, Half(writer.clone()));
-        return talk(halves, Some(writer), peer, id, place, shared).await;
+        return talk(halves, Some(writer), peer, id, permit, shared).await;
     };
     // What is needed for a while only has memory of its own, here and below: most connections are idle.
     let shake = Box::pin(timeout(
@@ -61,7 +67,7 @@ pub async fn serve(stream: TcpStream, peer: IpAddr, id: u64, place: Place, share
     ));
     match shared.shutdown.run_until_cancelled(shake).await {
         Some(Ok(Ok(stream))) => {
-            talk(tokio::io::split(stream), None, peer, id, place, shared).await;
+            talk(tokio::io::split(stream), None, peer, id, permit, shared).await;
         }
         _ => tracing::debug!(id, "no TLS handshake"),
     }
@@ -73,10 +79,10 @@ pub async fn talk<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     socket: Option<Arc<OwnedWriteHalf>>,
     peer: IpAddr,
     id: u64,
-    place: Place,
+    permit: HandshakePermit,
     shared: Arc<Shared>,
 ) {
-    let begun = Box::pin(begin(halves, socket, peer, id, place, shared)).await;
+    let begun = Box::pin(begin(halves, socket, peer, id, permit, shared)).await;
     if let Some(session) = begun {
         session.run().await;
     }
@@ -88,7 +94,7 @@ async fn begin<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     socket: Option<Arc<OwnedWriteHalf>>,
     peer: IpAddr,
     id: u64,
-    place: Place,
+    permit: HandshakePermit,
     shared: Arc<Shared>,
 ) -> Option<Session<Again<R>, W>> {
     let limits = shared.limits;
@@ -111,7 +117,7 @@ async fn begin<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
             read: bytes.into(),
             rest: reader,
         };
-        return Session::begin((reader, writer), socket, id, from, place, shared).await;
+        return Session::begin((reader, writer), socket, id, from, permit, shared).await;
     }
     let head = head.map(|head| {
         let from = head.address(peer, &shared.trusted);

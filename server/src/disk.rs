@@ -1,6 +1,6 @@
 //! Room on the disk: whether what is said can still be stored.
 //!
-//! A reserve is kept back, so that writing is refused, with words, before it fails: what is read, who is there and
+//! A reserve is kept back, so that writing is refused, with a reason, before it fails: what is read, who is there and
 //! who connects goes on, and so do the few small writes that they need. [`Guard`] decides and looks at nothing itself.
 
 use std::{

@@ -17,9 +17,9 @@ mod floor;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod guesses;
-mod heard;
 mod identify;
 mod idle;
+mod inbound_message;
 mod invite;
 mod lurk;
 mod market;
@@ -28,6 +28,7 @@ mod message;
 mod moderation;
 mod names;
 mod notices;
+mod outbound_message;
 mod peer;
 mod presence;
 mod random;
@@ -36,7 +37,6 @@ mod replay;
 mod resume;
 mod retention;
 mod rooms;
-mod said;
 mod shutdown;
 mod status;
 mod takeover;
@@ -152,7 +152,7 @@ struct Hub {
     speakers: Vec<u64>,
     recents: Recents,
     batch_window: BatchWindow,
-    /// Connections that end with this batch: their last words may be among `outbound`, or still with the fan-out.
+    /// Connections that end with this batch: their last frames may be among `outbound`, or still with the fan-out.
     leaving: HashMap<u64, Outbox>,
     timers: Timers,
     takeovers: Takeovers,
@@ -414,7 +414,7 @@ impl Hub {
                 self.frame(id, &text);
             }
             Command::Ask { question, answer } => {
-                let said = match question {
+                let answered = match question {
                     Question::Health => Some(self.health().to_string()),
                     Question::Ready => self.unready(),
                     Question::Metrics => Some(self.metrics()),
@@ -423,7 +423,7 @@ impl Hub {
                         connections.map(|connections| connections.to_string())
                     }
                 };
-                drop(answer.send(said));
+                drop(answer.send(answered));
             }
             Command::Stop => {
                 self.stopping = true;

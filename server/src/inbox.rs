@@ -204,7 +204,7 @@ mod tests {
         commands.done(first.room());
         frame(1).now_or_never().unwrap().unwrap();
         assert!(frame(1).now_or_never().is_none());
-        // Who gives up while there is no place gives back its room.
+        // Who gives up while the queue is full gives back its room.
         let one = inbox.room.available_permits();
         for _ in 0..COMMANDS {
             let _ = inbox.send(Command::Gone { id: 1 }).now_or_never();

@@ -135,7 +135,7 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// A folder is one server's: two would give the same places in a channel's order twice.
+/// A folder is one server's: two would give the same offsets of a channel twice.
 pub fn lock(folder: &Path) -> anyhow::Result<File> {
     let path = folder.join("chat.lock");
     std::fs::create_dir_all(folder)
@@ -173,7 +173,7 @@ fn early(ended: Result<anyhow::Result<()>, oneshot::error::RecvError>) -> anyhow
 /// All connections.
 struct Connections {
     shared: Arc<Shared>,
-    /// Places for connections that have not shaken hands yet.
+    /// Permits for connections that have not shaken hands yet.
     handshakes: Arc<Semaphore>,
     tasks: TaskTracker,
 }
@@ -195,11 +195,11 @@ impl Connections {
                 tracing::warn!(%peer, "too many connections; one was refused");
                 continue;
             }
-            let Ok(place) = self.handshakes.clone().try_acquire_owned() else {
+            let Ok(permit) = self.handshakes.clone().try_acquire_owned() else {
                 tracing::warn!(%peer, "too many connections that don't shake hands; one was refused");
                 continue;
             };
-            let served = connection::serve(stream, peer.ip(), id, place, self.shared.clone());
+            let served = connection::serve(stream, peer.ip(), id, permit, self.shared.clone());
             self.tasks.spawn(served);
         }
     }

@@ -227,7 +227,7 @@ impl Outbox {
     }
 }
 
-/// The hub has said its last word, which is among what waits.
+/// The hub has sent its last frame, which is among what waits.
 impl Drop for Outbox {
     fn drop(&mut self) {
         self.mailbox.end();
@@ -309,7 +309,7 @@ impl Replies {
     /// Puts whole frames in, encoded.
     pub fn put(&self, frames: &[u8]) -> Result<(), Full> {
         let mut state = self.mailbox.lock();
-        // Also after the hub's last word: the answer to a close.
+        // Also after the hub's last frame: the answer to a close.
         let out = OutboundFrame::Raw(Bytes::copy_from_slice(frames));
         state.push(out, self.mailbox.bound)?;
         let waker = state.waker.take();

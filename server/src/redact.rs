@@ -128,9 +128,9 @@ mod tests {
             (format!("eyJ{0}.eyJ{0}.{0}", n(10)), "jwt"),
             (format!("password\": \"{}\"", n(16)), "generic_secret"),
         ] {
-            let said = format!("see {text} there");
+            let text = format!("see {text} there");
             assert_eq!(
-                redactor.redact(&said),
+                redactor.redact(&text),
                 format!("see [REDACTED:{name}] there")
             );
         }
@@ -155,9 +155,9 @@ mod tests {
 
     #[test]
     fn values_of_the_environment_are_replaced_longest_first() {
-        let said = "correct-horse-battery and correct-horse, seven77 in /home/somebody";
+        let text = "correct-horse-battery and correct-horse, seven77 in /home/somebody";
         assert_eq!(
-            redactor().redact(said),
+            redactor().redact(text),
             "[REDACTED:env:DEPLOY_TOKEN] and [REDACTED:env:MY_api_key], seven77 in /home/somebody"
         );
     }

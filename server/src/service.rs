@@ -73,9 +73,9 @@ mod tests {
             (by_name, format!("@{name}")),
         ] {
             notify(|_| Some(there.clone()), "READY=1");
-            let mut heard = [0; 16];
-            let length = socket.recv(&mut heard).unwrap();
-            assert_eq!(&heard[..length], b"READY=1");
+            let mut received = [0; 16];
+            let length = socket.recv(&mut received).unwrap();
+            assert_eq!(&received[..length], b"READY=1");
         }
         notify(|_| None, "READY=1");
     }

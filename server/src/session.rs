@@ -34,7 +34,7 @@ use self::{
     writer::{Then, Writer},
 };
 use crate::{
-    connection::{Place, Shared},
+    connection::{HandshakePermit, Shared},
     inbox::{Command, From, HubGone, Inbox},
     limits::Limits,
     outbox::{Cut, Queue, outbox},
@@ -62,7 +62,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
         socket: Option<Arc<OwnedWriteHalf>>,
         id: u64,
         from: From,
-        place: Place,
+        permit: HandshakePermit,
         shared: Arc<Shared>,
     ) -> Option<Self> {
         let limits = shared.limits;
@@ -83,7 +83,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
             tracing::debug!(id, "no WebSocket handshake");
             return None;
         };
-        drop(place);
+        drop(permit);
         let open = Command::Open { id, outbox, from };
         shared.inbox.send(open).await.ok()?;
         Some(Self {
@@ -167,7 +167,7 @@ fn protocol(request: &Request, mut response: Response) -> Result<Response, Error
 async fn asked(cut: &mut Cut) -> End {
     match cut.await {
         Ok((code, reason)) => End::Close(code, reason),
-        // Forgotten by the hub: its last words are in the queue.
+        // Forgotten by the hub: its last frames are in the queue.
         Err(_) => std::future::pending().await,
     }
 }
@@ -185,7 +185,7 @@ async fn read<R: AsyncRead + Unpin>(
     signs: &Signs,
 ) -> End {
     while let Some(frame) = socket.next().await {
-        signs.heard();
+        signs.received();
         let text = match frame {
             Ok(Message::Text(text)) => text,
             Ok(Message::Binary(bytes)) => {

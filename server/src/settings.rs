@@ -273,12 +273,12 @@ fn listen(r: &Reader) -> Result<SocketAddr, SettingsError> {
 }
 
 fn mode(r: &Reader, flag: &str) -> Result<Mode, SettingsError> {
-    let words = [
+    let choices = [
         ("off", Mode::Off),
         ("gated", Mode::Gated),
         ("upstream", Mode::Upstream),
     ];
-    r.choice(flag, &words)
+    r.choice(flag, &choices)
 }
 
 fn captcha(r: &Reader) -> Result<Option<Captcha>, SettingsError> {

@@ -47,7 +47,7 @@ pub fn export(store: &Store, folder: &Path) -> anyhow::Result<()> {
 
 /// Reads the files that are in a folder; all of them count, or none. Says what was read.
 pub fn import(store: &Store, folder: &Path) -> anyhow::Result<Vec<String>> {
-    let mut said = vec![];
+    let mut lines = vec![];
     store.begin()?;
     for (name, read) in [
         (SEEN, read_seen as fn(&Store, &Value) -> _),
@@ -58,7 +58,7 @@ pub fn import(store: &Store, folder: &Path) -> anyhow::Result<Vec<String>> {
         if path.exists() {
             let count = read(store, &json(&path)?)
                 .with_context(|| format!("{} can't be imported", path.display()))?;
-            said.push(format!("{name}: {count} entries"));
+            lines.push(format!("{name}: {count} entries"));
         }
     }
     for file in File::ALL {
@@ -69,19 +69,19 @@ pub fn import(store: &Store, folder: &Path) -> anyhow::Result<Vec<String>> {
             for record in &records {
                 store.keep(record).with_context(name)?;
             }
-            said.push(format!(
+            lines.push(format!(
                 "{MARKET}/{}: {} entries",
                 file.name(),
                 records.len()
             ));
         }
     }
-    if said.is_empty() {
+    if lines.is_empty() {
         let folder = folder.display();
         bail!("{folder} has none of {SEEN}, {ALLOWLIST}, {BANS}, and none of {MARKET}'s files");
     }
     store.commit()?;
-    Ok(said)
+    Ok(lines)
 }
 
 /// Approves the keys of a file.

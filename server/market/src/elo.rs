@@ -10,14 +10,14 @@ const COURT_K: f64 = 16.0;
 
 /// What a change depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct EloScore {
     /// The rating.
     pub rating: i64,
     /// Rated deals so far.
     pub transactions: u64,
 }
 
-impl Default for Standing {
+impl Default for EloScore {
     fn default() -> Self {
         Self {
             rating: START,
@@ -29,8 +29,8 @@ impl Default for Standing {
 /// What both sides of a completed deal gain: `(own, other)`. `count` is how many rated completions the pair has, with
 /// this one.
 #[must_use]
-pub fn completion(own: Standing, other: Standing, amount: Option<f64>, count: u64) -> (i64, i64) {
-    let gain = |a: Standing, b: Standing| {
+pub fn completion(own: EloScore, other: EloScore, amount: Option<f64>, count: u64) -> (i64, i64) {
+    let gain = |a: EloScore, b: EloScore| {
         let full = round(effective_k(a, amount) * (1.0 - expected(a, b))).max(1);
         round((float(full) / 2.0) * (1.0 / float(count.try_into().unwrap_or(i64::MAX)))).max(1)
     };
@@ -39,30 +39,30 @@ pub fn completion(own: Standing, other: Standing, amount: Option<f64>, count: u6
 
 /// What the side at fault loses in a dispute that nobody judged, and what the other gains; without stakes.
 #[must_use]
-pub fn dispute(fault: Standing, other: Standing, amount: Option<f64>) -> (i64, i64) {
+pub fn dispute(fault: EloScore, other: EloScore, amount: Option<f64>) -> (i64, i64) {
     let loss = round(effective_k(fault, amount) * expected(fault, other)).max(1);
     (loss, round(float(loss) * 0.5))
 }
 
 /// What the loser of a verdict loses, and what the winner gains.
 #[must_use]
-pub fn verdict(loser: Standing, winner: Standing) -> (i64, i64) {
+pub fn verdict(loser: EloScore, winner: EloScore) -> (i64, i64) {
     let loss = verdict_loss(loser, winner);
     (loss, round(float(loss) * 0.5).max(1))
 }
 
 /// What one of two loses when neither won.
 #[must_use]
-pub fn verdict_loss(own: Standing, other: Standing) -> i64 {
+pub fn verdict_loss(own: EloScore, other: EloScore) -> i64 {
     round(COURT_K * expected(own, other)).max(1)
 }
 
-fn expected(own: Standing, other: Standing) -> f64 {
+fn expected(own: EloScore, other: EloScore) -> f64 {
     1.0 / (1.0 + 10_f64.powf(float(other.rating - own.rating) / 400.0))
 }
 
-fn effective_k(standing: Standing, amount: Option<f64>) -> f64 {
-    let k = match standing.transactions {
+fn effective_k(score: EloScore, amount: Option<f64>) -> f64 {
+    let k = match score.transactions {
         0..30 => 32.0,
         30..100 => 24.0,
         _ => 16.0,
@@ -93,8 +93,8 @@ fn float(value: i64) -> f64 {
 mod tests {
     use super::*;
 
-    fn standing(rating: i64, transactions: u64) -> Standing {
-        Standing {
+    fn score(rating: i64, transactions: u64) -> EloScore {
+        EloScore {
             rating,
             transactions,
         }
@@ -102,11 +102,11 @@ mod tests {
 
     #[test]
     fn completions_give_what_other_implementations_give() {
-        let new = Standing::default();
+        let new = EloScore::default();
         assert_eq!(completion(new, new, None, 1), (8, 8));
         assert_eq!(completion(new, new, Some(100.0), 1), (24, 24));
         assert_eq!(
-            completion(standing(1400, 50), standing(1200, 5), Some(10.0), 1),
+            completion(score(1400, 50), score(1200, 5), Some(10.0), 1),
             (6, 25)
         );
         assert_eq!(completion(new, new, None, 1000), (1, 1), "never nothing");
@@ -124,27 +124,27 @@ mod tests {
 
     #[test]
     fn disputes_cost_what_other_implementations_say() {
-        let (a, b) = (standing(1400, 50), standing(1200, 5));
+        let (a, b) = (score(1400, 50), score(1200, 5));
         assert_eq!(dispute(a, b, Some(10.0)), (37, 19));
         assert_eq!(
-            dispute(Standing::default(), Standing::default(), Some(1.5)),
+            dispute(EloScore::default(), EloScore::default(), Some(1.5)),
             (22, 11)
         );
     }
 
     #[test]
     fn verdicts_count_alike_for_everybody() {
-        let new = Standing::default();
+        let new = EloScore::default();
         assert_eq!(verdict(new, new), (8, 4));
         assert_eq!(verdict_loss(new, new), 8);
-        assert_eq!(verdict(standing(100, 0), standing(4000, 0)), (1, 1));
+        assert_eq!(verdict(score(100, 0), score(4000, 0)), (1, 1));
     }
 
     #[test]
     fn any_amount_gives_a_finite_change() {
         for amount in [f64::MAX, f64::MIN_POSITIVE, -5.0, 0.0] {
             let (own, other) =
-                completion(Standing::default(), Standing::default(), Some(amount), 1);
+                completion(EloScore::default(), EloScore::default(), Some(amount), 1);
             assert!((1..=48).contains(&own) && own == other, "{amount}");
         }
     }

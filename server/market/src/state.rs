@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::{
     effect::Effect,
-    elo::Standing,
+    elo::EloScore,
     limits::Limits,
     record::{
         Dispute, Escrow, EscrowStatus, Key, Kind, Pair, Proposal, Rating, Record, Registration,
@@ -211,9 +211,9 @@ impl State {
             .collect()
     }
 
-    pub fn standing(&self, agent: &str) -> Standing {
+    pub fn elo_score(&self, agent: &str) -> EloScore {
         let rating = self.ratings.get(agent);
-        rating.map(Rating::standing).unwrap_or_default()
+        rating.map(Rating::elo_score).unwrap_or_default()
     }
 
     pub fn open(&self, agent: &str) -> usize {

@@ -111,7 +111,7 @@ pub struct OutboundBatch {
     pub recipients: Vec<Recipient>,
     /// Connections that sent something, and may wait for its echo: they come first.
     pub speakers: Vec<u64>,
-    /// Connections that end: their last words are in here, or were in an earlier one.
+    /// Connections that end: their last frames are in here, or were in an earlier one.
     pub leaving: HashMap<u64, Outbox>,
 }
 

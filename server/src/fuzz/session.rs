@@ -38,9 +38,9 @@ pub fn session(bytes: &[u8]) {
             (HEAD.to_vec(), frames)
         }
     };
-    let heard = serve(&head, &wire);
+    let received = serve(&head, &wire);
     if let Some(expected) = expected {
-        assert_eq!(heard, expected);
+        assert_eq!(received, expected);
     }
 }
 
@@ -120,15 +120,15 @@ fn serve(head: &[u8], wire: &[u8]) -> Vec<String> {
         limits,
         shutdown: CancellationToken::new(),
     });
-    let Ok(place) = Arc::new(Semaphore::new(1)).try_acquire_owned() else {
-        panic!("no place");
+    let Ok(permit) = Arc::new(Semaphore::new(1)).try_acquire_owned() else {
+        panic!("no permit");
     };
     let talk = connection::talk(
         (head.chain(wire), sink()),
         None,
         [127, 0, 0, 1].into(),
         1,
-        place,
+        permit,
         shared,
     );
     let both = async { tokio::join!(talk, hear(commands)).1 };

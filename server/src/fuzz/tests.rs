@@ -175,7 +175,7 @@ fn files_of_other_servers_are_read_or_refused() {
 }
 
 /// Answers that only a marketplace and a court at work give.
-const HEARD: [&str; 32] = [
+const RECEIVED: [&str; 32] = [
     "WELCOME",
     "CHALLENGE",
     "JOINED",
@@ -212,24 +212,24 @@ const HEARD: [&str; 32] = [
 
 #[test]
 fn a_hub_takes_every_type_of_frame_in_any_order() {
-    let mut heard = BTreeSet::new();
+    let mut received = BTreeSet::new();
     let mut runs = 0;
     // Some are rare: it takes as long as it takes, within bounds.
-    while runs < 20 || (runs < 400 && !missing(&heard).is_empty()) {
+    while runs < 20 || (runs < 400 && !missing(&received).is_empty()) {
         let seed = first_seed() + runs;
         let named = Named(seed);
-        heard.extend(super::hub(&Bytes(seed).some(30_000)));
+        received.extend(super::hub(&Bytes(seed).some(30_000)));
         drop(named);
         runs += 1;
     }
     assert!(
-        missing(&heard).is_empty(),
-        "never heard: {:?}",
-        missing(&heard)
+        missing(&received).is_empty(),
+        "never received: {:?}",
+        missing(&received)
     );
 }
 
-fn missing(heard: &BTreeSet<String>) -> Vec<&'static str> {
-    let missing = HEARD.iter().filter(|type_| !heard.contains(**type_));
+fn missing(received: &BTreeSet<String>) -> Vec<&'static str> {
+    let missing = RECEIVED.iter().filter(|type_| !received.contains(**type_));
     missing.copied().collect()
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Hub, allowance::Act, peer::Consent, said::Said};
+use super::{Hub, allowance::Act, outbound_message::OutboundMessage, peer::Consent};
 use crate::{
     frame::{self, Refusal, invalid, make, now_ms, text},
     outbox::OutboundFrame,
@@ -72,7 +72,7 @@ impl Hub {
         &mut self,
         id: u64,
         target: &str,
-        message: Said<'_>,
+        message: OutboundMessage<'_>,
     ) -> Result<(), Refusal> {
         let to = match self.settings.direct {
             Mode::Off => return Err(invalid("direct messages are switched off on this server")),
@@ -95,7 +95,7 @@ impl Hub {
             self.gate(id, to)?;
         }
         let at = self.agent(to)?.at();
-        let message = Said { to: &at, ..message };
+        let message = OutboundMessage { to: &at, ..message };
         self.note_message("dm_send", &message);
         let frame = message.frame();
         self.counts.direct += 1;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Hub, disk::stores, heard::Heard, market};
+use super::{Hub, disk::stores, inbound_message::InboundMessage, market};
 use crate::frame::{self, Refusal, invalid, make};
 
 /// What others see of somebody, who is introduced before.
@@ -28,7 +28,7 @@ impl Hub {
             self.close(id, 1008, "Rate limit exceeded");
             return;
         }
-        if let Some(message) = Heard::read(text) {
+        if let Some(message) = InboundMessage::read(text) {
             let handled = self.quiet(id, "MSG").and_then(|()| {
                 self.introduce(id);
                 self.message(id, message)
@@ -81,7 +81,7 @@ impl Hub {
             "LIST_AGENTS" => self.list_agents(id, frame::channel(fields)?),
             "CREATE_CHANNEL" => self.create_channel(id, fields),
             "INVITE" => self.invite(id, fields),
-            "MSG" => self.message(id, self.heard(fields)?),
+            "MSG" => self.message(id, self.inbound_message(fields)?),
             "FILE_CHUNK" => self.chunk(id, fields),
             "TYPING" => self.typing(id, fields),
             "SET_PRESENCE" => self.presence(id, fields),

@@ -11,7 +11,7 @@ use super::{
 use crate::frame::{self, Refusal, invalid, longer, make, text};
 
 /// A message of a room.
-type Place = (usize, String);
+type FloorKey = (usize, String);
 
 /// Who has the floor for a message.
 struct Claim {
@@ -26,16 +26,16 @@ struct Claim {
 /// All claims.
 #[derive(Default)]
 pub struct Floor {
-    claims: HashMap<Place, Claim>,
+    claims: HashMap<FloorKey, Claim>,
     /// What each connection holds.
-    held: HashMap<u64, HashSet<Place>>,
+    held: HashMap<u64, HashSet<FloorKey>>,
 }
 
 impl Floor {
-    fn release(&mut self, place: &Place) -> Option<Claim> {
-        let claim = self.claims.remove(place)?;
+    fn release(&mut self, key: &FloorKey) -> Option<Claim> {
+        let claim = self.claims.remove(key)?;
         if let Some(held) = self.held.get_mut(&claim.id) {
-            held.remove(place);
+            held.remove(key);
             if held.is_empty() {
                 self.held.remove(&claim.id);
             }
@@ -59,11 +59,11 @@ impl Floor {
         }
         let held = self.held.get(&id).into_iter().flatten();
         let held: Vec<_> = held
-            .filter(|place| room.is_none_or(|room| place.0 == room))
+            .filter(|key| room.is_none_or(|room| key.0 == room))
             .cloned()
             .collect();
-        for place in held {
-            self.release(&place);
+        for key in held {
+            self.release(&key);
         }
     }
 }
@@ -87,7 +87,7 @@ impl Hub {
         let Ok(room) = self.visible(id, channel) else {
             return Ok(());
         };
-        let place = (room, msg_id.to_owned());
+        let key = (room, msg_id.to_owned());
         let yielded = |holder: &str, started_at: &Value, reason: &str| {
             make(
                 "YIELD",
@@ -95,8 +95,8 @@ impl Hub {
                     "holder_started_at": started_at, "reason": reason}),
             )
         };
-        let standing = self.floor.claims.get(&place);
-        if let Some(claim) = standing
+        let claimed_already = self.floor.claims.get(&key);
+        if let Some(claim) = claimed_already
             && !(started < claim.started || started == claim.started && me < claim.holder)
         {
             let reason = "another agent has the floor";
@@ -109,7 +109,7 @@ impl Hub {
             let text = format!("you hold {mine} claims; they end as you answer");
             return Err(("RATE_LIMITED", text));
         }
-        if let Some(displaced) = self.floor.release(&place)
+        if let Some(displaced) = self.floor.release(&key)
             && displaced.id != id
         {
             let frame = yielded(&me, started_at, "an earlier claim has the floor");
@@ -124,9 +124,9 @@ impl Hub {
         self.timers.set(self.settings.limits.claim, due);
         let claimed = json!({"msg_id": msg_id, "channel": channel, "holder": me,
             "holder_name": my_name, "started_at": started_at});
-        self.floor.held.entry(id).or_default().insert(place.clone());
+        self.floor.held.entry(id).or_default().insert(key.clone());
         self.floor.claims.insert(
-            place,
+            key,
             Claim {
                 id,
                 holder: me,
@@ -148,9 +148,9 @@ impl Hub {
     pub(super) fn claim_ends(&mut self, due: Due) {
         let held = self.floor.held.get(&due.id).into_iter().flatten();
         let claims = &self.floor.claims;
-        let is = |place: &&Place| claims.get(*place).is_some_and(|c| c.ticket == due.ticket);
-        if let Some(place) = held.clone().find(is).cloned() {
-            self.floor.release(&place);
+        let is = |key: &&FloorKey| claims.get(*key).is_some_and(|c| c.ticket == due.ticket);
+        if let Some(key) = held.clone().find(is).cloned() {
+            self.floor.release(&key);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is said, in which order.
+//! Messages: what is published, in which order.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,10 @@ use agentchat_store::Sent;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Hub, allowance::Act, dispatch::storage, heard::Heard, rooms::Room, said::Said};
+use super::{
+    Hub, allowance::Act, dispatch::storage, inbound_message::InboundMessage,
+    outbound_message::OutboundMessage, rooms::Room,
+};
 use crate::{
     callback,
     frame::{Refusal, now_ms},
@@ -14,20 +17,20 @@ use crate::{
 };
 
 impl Hub {
-    pub(super) fn message(&mut self, id: u64, heard: Heard<'_>) -> Result<(), Refusal> {
-        let heard = self.bounded(heard)?;
-        let (to, client_id) = (&*heard.to, heard.client_msg_id.as_deref());
+    pub(super) fn message(&mut self, id: u64, inbound: InboundMessage<'_>) -> Result<(), Refusal> {
+        let inbound = self.bounded(inbound)?;
+        let (to, client_id) = (&*inbound.to, inbound.client_msg_id.as_deref());
         self.speaker(id)?;
         let earlier = client_id.map(|client_id| self.earlier(id, client_id));
         let earlier = earlier.transpose()?.flatten();
         // Who asks again what became of a message says nothing.
         if earlier.is_none() {
             if client_id.is_some() || to.starts_with('#') {
-                self.has_room(heard.content.len())?;
+                self.has_room(inbound.content.len())?;
             }
             self.in_time(id, Act::Message)?;
         }
-        let content = self.redactor.redact(&heard.content);
+        let content = self.redactor.redact(&inbound.content);
         if let Cow::Owned(_) = content {
             self.audit("secrets_redacted", json!({"connection": id, "to": to}));
         }
@@ -45,10 +48,10 @@ impl Hub {
         let stamp = self.message_id(now)?;
         // Of the agent as it is now.
         let agent = self.agent(id)?;
-        let message = Said {
-            sig: heard.sig.as_deref(),
-            in_reply_to: heard.in_reply_to.as_ref(),
-            ..Said::by(agent, now, to, &content, &stamp)
+        let message = OutboundMessage {
+            sig: inbound.sig.as_deref(),
+            in_reply_to: inbound.in_reply_to.as_ref(),
+            ..OutboundMessage::by(agent, now, to, &content, &stamp)
         };
         if let Some(sent) = earlier {
             return self.echo(id, &sent, message);
@@ -71,8 +74,8 @@ impl Hub {
         self.note_sent(id, client_id, &sent)
     }
 
-    /// Says something in a channel: its place in the order.
-    fn channel_message(&mut self, id: u64, message: Said<'_>) -> Result<u64, Refusal> {
+    /// Publishes a message in a channel; gives its offset.
+    fn channel_message(&mut self, id: u64, message: OutboundMessage<'_>) -> Result<u64, Refusal> {
         let room = self.visible(id, message.to)?;
         if !self.rooms[room].members.contains(&id) {
             return Err(("NOT_INVITED", format!("join {} first", message.to)));
@@ -85,11 +88,15 @@ impl Hub {
         Ok(self.rooms[room].channel.last)
     }
 
-    /// Gives a message its place in a room's order, stores it, and tells those who are in the room.
-    pub(super) fn post(&mut self, room: usize, message: Said<'_>) -> Result<(), Refusal> {
+    /// Gives a message the next offset of a room, stores it, and tells those who are in the room.
+    pub(super) fn post(
+        &mut self,
+        room: usize,
+        message: OutboundMessage<'_>,
+    ) -> Result<(), Refusal> {
         let channel = &self.rooms[room].channel;
         let offset = channel.last + 1;
-        let message = Said {
+        let message = OutboundMessage {
             epoch: Some(&channel.epoch),
             offset: Some(offset),
             ..message
@@ -111,7 +118,7 @@ impl Hub {
     }
 
     /// Notes that something was said, never what.
-    pub(super) fn note_message(&mut self, event: &str, message: &Said<'_>) {
+    pub(super) fn note_message(&mut self, event: &str, message: &OutboundMessage<'_>) {
         if !self.settings.log_messages && !self.audit.is_kept() {
             return;
         }

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Hub, said::Said};
+use super::{Hub, outbound_message::OutboundMessage};
 use crate::frame::make;
 
 /// Agents that one frame tells of.
@@ -132,16 +132,16 @@ impl Hub {
             return;
         };
         let all: Vec<_> = queue.iter().collect();
-        let mut said = vec![];
+        let mut sentences = vec![];
         if all.len() <= self.settings.limits.notices {
-            said.extend(all.chunk_by(|a, b| a.came == b.came).map(sentence));
+            sentences.extend(all.chunk_by(|a, b| a.came == b.came).map(sentence));
         } else {
             let (came, went): (Vec<_>, _) = lasting(&all).into_iter().partition(|n| n.came);
             let some = [went, came].into_iter().filter(|some| !some.is_empty());
-            said.extend(some.map(|some| sentence(&some)));
+            sentences.extend(some.map(|some| sentence(&some)));
         }
-        for said in said {
-            self.announce_in(room, &said);
+        for sentence in sentences {
+            self.announce_in(room, &sentence);
         }
     }
 
@@ -151,7 +151,7 @@ impl Hub {
             return;
         }
         let to = self.rooms[room].channel.name.clone();
-        let message = Said::server(&to, content);
+        let message = OutboundMessage::server(&to, content);
         if let Err((_, why)) = self.post(room, message) {
             tracing::warn!(why, "an announcement was not stored");
         }

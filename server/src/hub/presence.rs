@@ -17,10 +17,10 @@ impl Hub {
             invalid(&format!("Invalid presence status; allowed are {allowed}"))
         })?;
         let most = self.settings.limits.status_text;
-        let said = match fields.get("status_text") {
+        let status_text = match fields.get("status_text") {
             None | Some(Value::Null) => None,
-            Some(Value::String(said)) if !longer(said, most) => {
-                Some(said.clone()).filter(|s| !s.is_empty())
+            Some(Value::String(status_text)) if !longer(status_text, most) => {
+                Some(status_text.clone()).filter(|s| !s.is_empty())
             }
             Some(_) => {
                 let text = format!("status_text must be a string of at most {most} characters");
@@ -28,7 +28,7 @@ impl Hub {
             }
         };
         let agent = self.agent_mut(id)?;
-        (agent.presence, agent.status_text) = (status.to_owned(), said);
+        (agent.presence, agent.status_text) = (status.to_owned(), status_text);
         let frame = json!({"agent_id": agent.at(), "name": agent.name,
             "presence": agent.presence, "status_text": agent.status_text});
         let others = self.neighbours(id);

@@ -3,7 +3,7 @@
 use agentchat_store::Sent;
 use serde_json::{Map, Value};
 
-use super::{Hub, dispatch::storage, said::Said};
+use super::{Hub, dispatch::storage, outbound_message::OutboundMessage};
 use crate::{
     frame::{Refusal, invalid},
     outbox::OutboundFrame,
@@ -42,7 +42,12 @@ impl Hub {
     }
 
     /// Tells the sender of a repeated message what it was told the first time, or would have been.
-    pub(super) fn echo(&mut self, id: u64, sent: &Sent, message: Said<'_>) -> Result<(), Refusal> {
+    pub(super) fn echo(
+        &mut self,
+        id: u64,
+        sent: &Sent,
+        message: OutboundMessage<'_>,
+    ) -> Result<(), Refusal> {
         let mut message = message;
         if message.to != sent.target {
             return Err(invalid(
@@ -61,7 +66,7 @@ impl Hub {
                 return Ok(());
             }
             let room = self.room(&sent.target)?;
-            message = Said {
+            message = OutboundMessage {
                 epoch: Some(&self.rooms[room].channel.epoch),
                 offset: Some(sent.offset),
                 ..message

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::Hub;
 use crate::frame::{Refusal, invalid};
 
-/// A place in a channel's order.
+/// A position in a channel's order.
 pub struct Position {
     epoch: String,
     offset: u64,
@@ -20,15 +20,15 @@ pub struct Start {
     pub resumed: Option<bool>,
 }
 
-/// The `resume` of a JOIN: a place, or places by channel, of which that of another channel is none here.
+/// The `resume` of a JOIN: a position, or positions by channel, of which that of another channel is none here.
 pub fn position(fields: &Map<String, Value>, channel: &str) -> Result<Option<Position>, Refusal> {
     let given = fields.get("resume").filter(|resume| !resume.is_null());
-    let by_channel = |places: &Map<String, Value>| {
+    let by_channel = |positions: &Map<String, Value>| {
         let named = |name: &String| name.starts_with('#');
-        !places.is_empty() && places.keys().all(named)
+        !positions.is_empty() && positions.keys().all(named)
     };
     let resume = match given {
-        Some(Value::Object(places)) if by_channel(places) => places.get(channel),
+        Some(Value::Object(positions)) if by_channel(positions) => positions.get(channel),
         given => given,
     };
     match resume {

@@ -1,4 +1,4 @@
-//! The last words of a server that stops.
+//! What a server that stops tells its clients.
 
 use serde_json::json;
 

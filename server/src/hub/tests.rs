@@ -95,7 +95,7 @@ impl Fixture {
             ),
             (id, json!({"type": "IDENTIFY", "name": name, "pubkey": key})),
         ]);
-        let challenge = said(&mut queue).pop().unwrap();
+        let challenge = received(&mut queue).pop().unwrap();
         let text = |key: &str| challenge[key].as_str().unwrap().to_owned();
         let now = now_ms();
         let signature = identity.sign(&auth_text(&text("nonce"), &text("challenge_id"), now));
@@ -104,7 +104,7 @@ impl Fixture {
             json!({"type": "VERIFY_IDENTITY", "challenge_id": text("challenge_id"),
                 "signature": signature, "timestamp": now}),
         )]);
-        assert_eq!(said(&mut queue)[0]["type"], "WELCOME");
+        assert_eq!(received(&mut queue)[0]["type"], "WELCOME");
         (queue, cut)
     }
 }
@@ -121,8 +121,8 @@ fn taken(queue: &mut Queue) -> Vec<OutboundFrame> {
     taken
 }
 
-/// What was said so far, as a client reads it.
-fn said(queue: &mut Queue) -> Vec<Value> {
+/// What a client received so far, as it reads it.
+fn received(queue: &mut Queue) -> Vec<Value> {
     let taken = taken(queue);
     let wire: Vec<u8> = taken
         .iter()
@@ -131,13 +131,13 @@ fn said(queue: &mut Queue) -> Vec<Value> {
         .copied()
         .collect();
     let mut socket = WebSocket::from_raw_socket(Cursor::new(wire), Role::Client, None);
-    let mut said = vec![];
+    let mut frames = vec![];
     while let Ok(frame) = socket.read() {
         if let Message::Text(text) = frame {
-            said.push(serde_json::from_str(&text).unwrap());
+            frames.push(serde_json::from_str(&text).unwrap());
         }
     }
-    said
+    frames
 }
 
 /// How the connection was closed.
@@ -160,17 +160,17 @@ fn nobody_hears_of_what_could_not_be_stored_and_all_are_sent_away() {
     fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
     let (mut sam, sam_cut) = fixture.agent(2, "sam");
     fixture.batch(&[(1, message("one"))]);
-    let heard = said(&mut sam);
-    assert_eq!(heard.last().unwrap()["content"], "one", "{heard:?}");
-    said(&mut ada);
+    let frames = received(&mut sam);
+    assert_eq!(frames.last().unwrap()["content"], "one", "{frames:?}");
+    received(&mut ada);
 
     let store = Store::open(&fixture.dir.path().join("chat.db")).unwrap();
     store.begin().unwrap();
     store.allow("somebody", "holds the file", 0).unwrap();
     fixture.batch(&[(1, message("lost")), (2, message("lost too"))]);
     store.commit().unwrap();
-    assert_eq!(said(&mut ada), [Value::Null; 0]);
-    assert_eq!(said(&mut sam), [Value::Null; 0]);
+    assert_eq!(received(&mut ada), [Value::Null; 0]);
+    assert_eq!(received(&mut sam), [Value::Null; 0]);
     for mut cut in [ada_cut, sam_cut] {
         assert_eq!(cut.try_recv().unwrap(), (1011, "storage failed"));
     }
@@ -178,7 +178,7 @@ fn nobody_hears_of_what_could_not_be_stored_and_all_are_sent_away() {
     // The order goes on where it was.
     let (mut eve, _cut) = fixture.agent(3, "eve");
     fixture.batch(&[(3, message("two")), (3, message("three"))]);
-    let offsets: Vec<_> = said(&mut eve)
+    let offsets: Vec<_> = received(&mut eve)
         .iter()
         .map(|m| m["offset"].as_u64())
         .collect();
@@ -190,7 +190,7 @@ fn who_joins_again_while_reading_up_still_gets_all_that_was_promised() {
     let mut fixture = Fixture::new();
     let (mut ada, _ada) = fixture.agent(1, "ada");
     fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
-    let epoch = said(&mut ada)[0]["epoch"].clone();
+    let epoch = received(&mut ada)[0]["epoch"].clone();
     let many: Vec<_> = (1..=150).map(|n| (1, message(&n.to_string()))).collect();
     fixture.batch(&many);
 
@@ -200,7 +200,7 @@ fn who_joins_again_while_reading_up_still_gets_all_that_was_promised() {
     fixture.batch(&[(2, join(150)), (1, message("live"))]);
     let mut offsets = vec![];
     for _ in 0..4 {
-        let frames = said(&mut sam).into_iter();
+        let frames = received(&mut sam).into_iter();
         let messages = frames.filter(|frame| frame["type"] == "MSG");
         offsets.extend(messages.filter_map(|message| message["offset"].as_u64()));
         let drained = Command::More { id: 2 };

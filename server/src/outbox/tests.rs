@@ -115,9 +115,9 @@ async fn what_a_socket_takes_goes_past_and_the_order_stays() {
         &mut joined,
     );
     assert_eq!((put.unwrap(), outbox.waiting()), (Put::Sent, 0));
-    let mut heard = vec![0; expected(0..2).len()];
-    client.read_exact(&mut heard).unwrap();
-    assert!(heard == expected(0..2));
+    let mut received = vec![0; expected(0..2).len()];
+    client.read_exact(&mut received).unwrap();
+    assert!(received == expected(0..2));
 
     for pair in 1..100 {
         let both = [frame(2 * pair), frame(2 * pair + 1)];
@@ -125,13 +125,13 @@ async fn what_a_socket_takes_goes_past_and_the_order_stays() {
     }
     assert!(outbox.waiting() > 0);
     drop(outbox);
-    let heard = std::thread::spawn(move || {
-        let mut heard = vec![0; expected(2..200).len()];
-        client.read_exact(&mut heard).unwrap();
-        assert!(heard == expected(2..200));
+    let received = std::thread::spawn(move || {
+        let mut received = vec![0; expected(2..200).len()];
+        client.read_exact(&mut received).unwrap();
+        assert!(received == expected(2..200));
     });
     assert!(carry(&mut queue, &socket).await > 0);
-    heard.join().unwrap();
+    received.join().unwrap();
 }
 
 /// A socket of the server, and the client's.
@@ -144,12 +144,12 @@ async fn sockets() -> (Arc<OwnedWriteHalf>, std::net::TcpStream) {
     (socket, listener.accept().unwrap().0)
 }
 
-/// All that a client hears until the end.
-fn hears(mut client: std::net::TcpStream) -> std::thread::JoinHandle<Vec<u8>> {
+/// All that a client receives until the end.
+fn receives(mut client: std::net::TcpStream) -> std::thread::JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
-        let mut heard = vec![];
-        client.read_to_end(&mut heard).unwrap();
-        heard
+        let mut received = vec![];
+        client.read_to_end(&mut received).unwrap();
+        received
     })
 }
 
@@ -163,12 +163,12 @@ async fn what_was_begun_is_finished_though_the_rest_is_thrown_away() {
     }
     queue.clear();
     drop(outbox);
-    let heard = hears(client);
+    let received = receives(client);
     assert_eq!(carry(&mut queue, &socket).await, 1);
     drop((socket, queue));
-    let heard = heard.join().unwrap();
-    let whole = heard.len() / expected(0..1).len();
-    assert!(whole < count && heard == expected(0..whole), "{whole}");
+    let received = received.join().unwrap();
+    let whole = received.len() / expected(0..1).len();
+    assert!(whole < count && received == expected(0..whole), "{whole}");
 }
 
 #[tokio::test]
@@ -180,8 +180,8 @@ async fn history_has_no_weight_also_when_the_socket_takes_a_part_of_it() {
     assert_eq!(put(&outbox, replay).unwrap(), Put::Queued);
     assert_eq!(outbox.waiting(), 0);
     drop(outbox);
-    let heard = hears(client);
+    let received = receives(client);
     carry(&mut queue, &socket).await;
     drop((socket, queue));
-    assert!(heard.join().unwrap() == history);
+    assert!(received.join().unwrap() == history);
 }

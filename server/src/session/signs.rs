@@ -14,7 +14,7 @@ pub struct Signs {
 
 impl Signs {
     /// The client said something.
-    pub fn heard(&self) {
+    pub fn received(&self) {
         self.missed.store(0, Ordering::Relaxed);
     }
 

@@ -67,11 +67,11 @@ impl Reader<'_> {
         number.ok_or_else(|| self.invalid(flag, wanted))
     }
 
-    /// One of several words.
-    pub fn choice<T: Copy>(&self, flag: &str, words: &[(&str, T)]) -> Result<T, SettingsError> {
+    /// One of several choices.
+    pub fn choice<T: Copy>(&self, flag: &str, choices: &[(&str, T)]) -> Result<T, SettingsError> {
         let text = self.0.text(flag);
-        let found = words.iter().find(|(word, _)| *word == text);
-        let wanted = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>();
+        let found = choices.iter().find(|(name, _)| *name == text);
+        let wanted = || choices.iter().map(|(name, _)| *name).collect::<Vec<_>>();
         found
             .map(|(_, value)| *value)
             .ok_or_else(|| self.invalid(flag, wanted().join(" or ")))

@@ -132,7 +132,7 @@ fn a_wrong_value_is_named_with_what_is_allowed() {
     let values = values(&[], &[("PORT", "x")], Json::Null).unwrap();
     let error = Settings::read(&values).unwrap_err().to_string();
     assert!(error.starts_with("environment variable PORT"), "{error}");
-    for (flags, words) in [
+    for (flags, reason) in [
         (vec![("tls-cert", "a")], "go together"),
         (
             vec![("listen", "1.2.3.4:5"), ("port", "6")],
@@ -140,7 +140,7 @@ fn a_wrong_value_is_named_with_what_is_allowed() {
         ),
     ] {
         let error = settings(&flags).unwrap_err().to_string();
-        assert!(error.contains(words), "{error}");
+        assert!(error.contains(reason), "{error}");
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Whether a place in an order is one of this order: of its own, or of what it has in common with the former.
+    /// Whether a position in an order is one of this order: of its own, or of what it has in common with the former.
     #[must_use]
     pub fn shares(&self, epoch: &str, offset: u64) -> bool {
         let former = self.former.as_ref();

@@ -64,9 +64,9 @@ pub enum StoreError {
     /// The file system refused a backup.
     #[error("{0} cannot be written; name a file in a folder that can be written to")]
     Unwritten(String, #[source] std::io::Error),
-    /// A message whose place does not follow that of the last one, or that has more than one line.
+    /// A message whose offset does not follow that of the last one, or that has more than one line.
     #[error("message {1} of {0} does not follow the one before it")]
-    Place(String, u64),
+    OutOfOrder(String, u64),
     /// An earlier write of the same batch failed.
     #[error("an earlier write of the same batch failed")]
     Batch {
@@ -86,7 +86,7 @@ impl StoreError {
             ),
             Self::Batch { full } => *full,
             Self::Unwritten(_, error) => error.kind() == std::io::ErrorKind::StorageFull,
-            Self::Newer(_) | Self::Damaged(_) | Self::Exists(_) | Self::Place(..) => false,
+            Self::Newer(_) | Self::Damaged(_) | Self::Exists(_) | Self::OutOfOrder(..) => false,
         }
     }
 }

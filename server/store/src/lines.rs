@@ -5,7 +5,7 @@ use crate::StoreError;
 /// A message.
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'t> {
-    /// Its place in the channel's order.
+    /// Its offset in the channel's order.
     pub offset: u64,
     /// When it was said, Unix milliseconds.
     pub at: i64,

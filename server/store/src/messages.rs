@@ -37,7 +37,7 @@ impl Store {
                 .tail
                 .borrow_mut()
                 .add(channel, Line { offset, at, json }),
-            Err(_) => Err(StoreError::Place(channel.to_owned(), offset)),
+            Err(_) => Err(StoreError::OutOfOrder(channel.to_owned(), offset)),
         };
         if added.is_err() && self.failed.get().is_none() {
             self.failed.set(Some(false));

@@ -55,7 +55,7 @@ pub fn journal(
         }
         let lines = others.entry(channel).or_default();
         if lines.last().is_some_and(|last| last + 1 != line.offset) {
-            return Err(StoreError::Place(channel.to_owned(), line.offset));
+            return Err(StoreError::OutOfOrder(channel.to_owned(), line.offset));
         }
         lines.push(line);
         if lines.text.len() >= FULL {
@@ -119,7 +119,7 @@ mod tests {
         let gap = line("#a", 1) + &line("#a", 3);
         assert!(matches!(
             journal(&gap, |_| Ok(0)),
-            Err(StoreError::Place(_, 3))
+            Err(StoreError::OutOfOrder(_, 3))
         ));
         for damaged in ["#a 1 7\n", "#a one 7 x\n", "#a 1 seven x\n", "\n"] {
             assert!(journal(damaged, |_| Ok(0)).is_err(), "{damaged:?}");

@@ -53,17 +53,17 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// A part of the allowlist, in the order of approval: entries after a place, each with its own place.
+    /// A part of the allowlist, in the order of approval: entries after a position, each with its own.
     pub fn allowed_after(
         &self,
-        place: i64,
+        after: i64,
         most: usize,
     ) -> Result<Vec<(i64, Allowed)>, StoreError> {
         let mut query = self.db.prepare_cached(
             "SELECT rowid, pubkey, note, approved_at FROM allowed WHERE rowid > ?1
              ORDER BY rowid LIMIT ?2",
         )?;
-        let rows = query.query_map(params![place, count(most)], |row| {
+        let rows = query.query_map(params![after, count(most)], |row| {
             let allowed = Allowed {
                 pubkey: row.get(1)?,
                 note: row.get(2)?,
@@ -164,12 +164,12 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// A part of the bans: those after a place, each with its own place.
-    pub fn bans_after(&self, place: i64, most: usize) -> Result<Vec<(i64, Ban)>, StoreError> {
+    /// A part of the bans: those after a position, each with its own.
+    pub fn bans_after(&self, after: i64, most: usize) -> Result<Vec<(i64, Ban)>, StoreError> {
         let mut query = self.db.prepare_cached(
             "SELECT rowid, agent, reason, at FROM ban WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
         )?;
-        let rows = query.query_map(params![place, count(most)], |row| {
+        let rows = query.query_map(params![after, count(most)], |row| {
             let ban = Ban {
                 agent: row.get(1)?,
                 reason: row.get(2)?,

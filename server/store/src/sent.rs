@@ -9,7 +9,7 @@ use crate::{Store, StoreError};
 pub struct Sent {
     /// Channel, or agent with `@`.
     pub target: String,
-    /// Its place in the channel's order; 0 when it went to an agent.
+    /// Its offset in the channel's order; 0 when it went to an agent.
     pub offset: u64,
     /// Its id.
     pub msg_id: String,

@@ -71,7 +71,7 @@ pub struct Tail {
     /// Of all rows.
     messages: usize,
     bytes: usize,
-    /// The place of the row of the batch that is under way.
+    /// The number of the row of the batch that is under way.
     next: i64,
     packer: Packer,
 }
@@ -98,7 +98,7 @@ impl Tail {
         };
         let follows = channel.last().is_none_or(|last| last + 1 == line.offset);
         if !follows || line.json.contains('\n') {
-            return Err(StoreError::Place(name.to_owned(), line.offset));
+            return Err(StoreError::OutOfOrder(name.to_owned(), line.offset));
         }
         if channel.fresh.is_empty() {
             // Likely to be as much as the last time.
@@ -120,7 +120,7 @@ impl Tail {
         let Some(lines) = lines.filter(|lines| !lines.is_empty()) else {
             return Ok(());
         };
-        let misplaced = || StoreError::Place(name.to_owned(), lines.first);
+        let misplaced = || StoreError::OutOfOrder(name.to_owned(), lines.first);
         let block = self.packer.pack(&lines).ok_or_else(misplaced)?;
         let length = u16::try_from(name.len()).map_err(|_| misplaced())?;
         self.unwritten.extend(length.to_le_bytes());
@@ -154,7 +154,7 @@ impl Tail {
         };
         match channel.last() {
             Some(last) if last + 1 != block.first => {
-                return Err(StoreError::Place(name.to_owned(), block.first));
+                return Err(StoreError::OutOfOrder(name.to_owned(), block.first));
             }
             Some(_) => {}
             None => {
@@ -204,7 +204,7 @@ impl Tail {
         Ok(())
     }
 
-    /// What is to be written to the journal: the row's place, and its blocks; none when nothing was said.
+    /// What is to be written to the journal: the row's number, and its blocks; none when there were no messages.
     pub fn unwritten(&mut self) -> Result<Option<(i64, &[u8])>, StoreError> {
         for name in mem::take(&mut self.fresh) {
             self.pack(&name)?;
@@ -230,7 +230,7 @@ impl Tail {
         self.messages >= MESSAGES || self.bytes >= BYTES
     }
 
-    /// The place up to which rows can be taken away, when these are some: they are as good as gone.
+    /// The number up to which rows can be taken away, when these are some: they are as good as gone.
     pub fn take_rows(&mut self) -> Option<i64> {
         let free = self.rows.iter().take_while(|row| row.left == 0);
         let (count, bytes) =
@@ -304,7 +304,7 @@ impl Tail {
                 all.extend(&unpack(*seq, block)?);
             }
             let block = self.packer.pack(&all);
-            let misplaced = || StoreError::Place(name.clone(), all.first);
+            let misplaced = || StoreError::OutOfOrder(name.clone(), all.first);
             block.ok_or_else(misplaced)?.stored.into()
         } else {
             let stored: Vec<_> = blocks.clone().map(|block| &*block.stored).collect();

@@ -34,7 +34,7 @@ pub struct Court {
 }
 
 impl Court {
-    /// The server is stopped for a moment: arbiters have a standing, which takes many deals.
+    /// The server is stopped for a moment: arbiters need a rating that takes many deals.
     pub async fn new(server: &mut Server) -> Self {
         let keys: Vec<_> = (0..ARBITERS)
             .map(|_| Identity::generate().unwrap())

@@ -12,6 +12,7 @@
 mod court;
 mod deals;
 mod dice;
+mod messages;
 #[path = "../server/process.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the program")]
 mod process;
@@ -19,7 +20,6 @@ mod process;
 #[expect(dead_code, reason = "shared with the other tests of the program")]
 mod raw;
 mod storage;
-mod words;
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ use agentchat_protocol::Identity;
 use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
-use self::{court::Court, deals::Deals, dice::Dice, process::Server, raw::Raw, words::Words};
+use self::{court::Court, deals::Deals, dice::Dice, messages::Messages, process::Server, raw::Raw};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 /// What the server has to end in, and what a busy machine takes.
@@ -112,7 +112,7 @@ async fn what_was_acknowledged_outlives_the_server_in_order_and_once() {
     );
     // The court first: it stops the server for a moment.
     let mut court = Court::new(&mut server).await;
-    let mut words = Words::new(&server).await;
+    let mut messages = Messages::new(&server).await;
     let mut deals = Deals::new(&server).await;
     for round in 0..rounds {
         let acknowledged: Acknowledged = Arc::default();
@@ -130,7 +130,7 @@ async fn what_was_acknowledged_outlives_the_server_in_order_and_once() {
         let all = async {
             tokio::join!(
                 kill,
-                words.flood(round, dice.next(), &acknowledged),
+                messages.flood(round, dice.next(), &acknowledged),
                 deals.flood(round, &acknowledged),
                 court.sit(&acknowledged),
             )
@@ -149,11 +149,11 @@ async fn what_was_acknowledged_outlives_the_server_in_order_and_once() {
             young.wait().unwrap();
         }
         server.restart();
-        words.again(&server).await;
+        messages.again(&server).await;
         deals.again(&server).await;
         court.again(&server).await;
         deals.go_on().await;
     }
-    words.check(&server).await;
+    messages.check(&server).await;
     assert!(court.verdicts > 0, "no dispute came to its end");
 }

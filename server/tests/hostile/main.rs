@@ -111,9 +111,9 @@ async fn nobody_is_harmed_by_what_others_send() {
         let arrives = async {
             ada.say("#general", &content).await;
             loop {
-                let heard = sam.hear("MSG").await;
-                if heard["from_name"] == "ada" {
-                    assert_eq!(heard["content"], *content, "seed {seed}");
+                let received = sam.hear("MSG").await;
+                if received["from_name"] == "ada" {
+                    assert_eq!(received["content"], *content, "seed {seed}");
                     return;
                 }
             }

@@ -133,7 +133,7 @@ async fn the_window_ends_by_itself_and_can_be_switched_off() {
     let server = Server::protocol(&["--lurk-ms", "400"]);
     let (mut raw, _) = server.keyed("ada").await;
     assert_eq!(raw.refused(message("early")).await, "LURK_MODE");
-    let heard = async {
+    let received = async {
         loop {
             raw.tell(message("late")).await;
             if raw.next().await.unwrap()["content"] == "late" {
@@ -141,7 +141,7 @@ async fn the_window_ends_by_itself_and_can_be_switched_off() {
             }
         }
     };
-    timeout(DEADLINE, heard)
+    timeout(DEADLINE, received)
         .await
         .expect("the window did not end");
 

@@ -117,10 +117,10 @@ async fn the_first_join_of_a_channel_is_announced_there_and_a_repeated_one_is_no
             .iter()
             .any(|a| a["id"] == *id && a["verified"] == false)
     );
-    let heard = sam.rest().await;
+    let received = sam.rest().await;
     let live = |f: &&Value| f["type"] == "MSG" && f["to"] == "#new" && f["replay"] != true;
-    let announced: Vec<_> = heard.iter().filter(live).collect();
-    assert_eq!(announced.len(), 1, "{heard:?}");
+    let announced: Vec<_> = received.iter().filter(live).collect();
+    assert_eq!(announced.len(), 1, "{received:?}");
     assert!(
         announced[0]["content"]
             .as_str()
@@ -192,21 +192,21 @@ async fn who_goes_at_once_is_told_of_and_who_speaks_at_once_was_introduced() {
         let left = |f: &Value, channel: &str| {
             f["type"] == "AGENT_LEFT" && f["agent"] == id && f["channel"] == channel
         };
-        let heard = ada.hear_until(|f| left(f, "#bounties")).await;
-        let at = |is: &dyn Fn(&Value) -> bool| heard.iter().position(is).unwrap();
+        let received = ada.hear_until(|f| left(f, "#bounties")).await;
+        let at = |is: &dyn Fn(&Value) -> bool| received.iter().position(is).unwrap();
         let joined =
             at(&|f| f["type"] == "AGENT_JOINED" && f["agent"] == id && f["channel"] == "#general");
         let spoke = at(&|f| f["content"] == "hello");
         assert!(
             joined < spoke && spoke < at(&|f| left(f, "#help")),
-            "{heard:?}"
+            "{received:?}"
         );
         assert_eq!(
-            channels(&heard, "AGENT_JOINED", id.as_str().unwrap()).len(),
+            channels(&received, "AGENT_JOINED", id.as_str().unwrap()).len(),
             8
         );
         assert_eq!(
-            channels(&heard, "AGENT_LEFT", id.as_str().unwrap()).len(),
+            channels(&received, "AGENT_LEFT", id.as_str().unwrap()).len(),
             8
         );
         let online = at(&|f| {
@@ -214,6 +214,6 @@ async fn who_goes_at_once_is_told_of_and_who_speaks_at_once_was_introduced() {
                 .as_str()
                 .is_some_and(|t| t.contains("sam") && t.contains("online"))
         });
-        assert!(online < heard.len());
+        assert!(online < received.len());
     }
 }

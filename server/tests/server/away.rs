@@ -35,37 +35,37 @@ async fn until(events: &mut Events, wanted: impl Fn(&Event) -> bool) -> Event {
 async fn what_was_said_while_away_is_heard_once_in_all_channels() {
     let server = Server::start();
     let (ada, _a) = server.approved("ada").await;
-    for channel in ["#joined", "#quiet", "#heard"] {
+    for channel in ["#joined", "#quiet", "#received"] {
         ada.create_channel(channel, false, false).await.unwrap();
     }
     let proxy = Proxy::to(server.port()).await;
-    let (sam, mut heard) = behind(&proxy, &server, &[]).await;
+    let (sam, mut received) = behind(&proxy, &server, &[]).await;
     sam.join("#joined").await.unwrap();
-    ada.send("#heard", "0", None).await.unwrap();
-    assert_eq!(next_message(&mut heard).await.content, "0");
+    ada.send("#received", "0", None).await.unwrap();
+    assert_eq!(next_message(&mut received).await.content, "0");
 
     proxy.cut().await;
-    until(&mut heard, |e| matches!(e, Event::Disconnected { .. })).await;
+    until(&mut received, |e| matches!(e, Event::Disconnected { .. })).await;
     // More than history that newcomers are told.
     for n in 1..=250 {
         ada.send("#joined", &n.to_string(), None).await.unwrap();
     }
-    ada.send("#heard", "1", None).await.unwrap();
+    ada.send("#received", "1", None).await.unwrap();
     ada.send("#quiet", "1", None).await.unwrap();
     proxy.mend();
-    until(&mut heard, |e| matches!(e, Event::Connected(_))).await;
-    for channel in ["#joined", "#heard", "#quiet"] {
+    until(&mut received, |e| matches!(e, Event::Connected(_))).await;
+    for channel in ["#joined", "#received", "#quiet"] {
         ada.send(channel, "last", None).await.unwrap();
     }
     let mut said = std::collections::BTreeMap::<String, Vec<String>>::new();
     for _ in 0..250 + 1 + 1 + 3 {
-        let message = next_message(&mut heard).await;
+        let message = next_message(&mut received).await;
         said.entry(message.to).or_default().push(message.content);
     }
     let mut expected: Vec<_> = (1..=250).map(|n: u32| n.to_string()).collect();
     expected.push("last".to_owned());
     assert_eq!(said["#joined"], expected);
-    assert_eq!(said["#heard"], ["1", "last"]);
+    assert_eq!(said["#received"], ["1", "last"]);
     assert_eq!(said["#quiet"], ["1", "last"]);
     sam.shutdown().await;
 }
@@ -77,7 +77,7 @@ async fn nothing_is_lost_or_heard_twice_while_the_network_breaks_again_and_again
     let (ada, _a) = server.approved("ada").await;
     ada.create_channel("#general", false, false).await.unwrap();
     let proxy = Proxy::to(server.port()).await;
-    let (sam, mut heard) = behind(&proxy, &server, &["#general"]).await;
+    let (sam, mut received) = behind(&proxy, &server, &["#general"]).await;
     let speak = async {
         for n in 0..COUNT {
             ada.send("#general", &n.to_string(), None).await.unwrap();
@@ -86,7 +86,7 @@ async fn nothing_is_lost_or_heard_twice_while_the_network_breaks_again_and_again
     let hear = async {
         let mut numbers = vec![];
         while numbers.len() < COUNT as usize {
-            numbers.push(next_message(&mut heard).await.content);
+            numbers.push(next_message(&mut received).await.content);
             if numbers.len() % 60 == 30 {
                 proxy.cut().await;
                 proxy.mend();
@@ -104,7 +104,7 @@ async fn nothing_is_lost_or_heard_twice_while_the_network_breaks_again_and_again
 async fn what_is_sent_while_the_network_breaks_is_said_once_and_in_order() {
     const COUNT: u32 = 150;
     let server = Server::start();
-    let (ada, mut heard) = server.approved("ada").await;
+    let (ada, mut received) = server.approved("ada").await;
     ada.create_channel("#general", false, false).await.unwrap();
     let proxy = Proxy::to(server.port()).await;
     let (sam, _events) = behind(&proxy, &server, &["#general"]).await;
@@ -118,7 +118,7 @@ async fn what_is_sent_while_the_network_breaks_is_said_once_and_in_order() {
     let hear = async {
         let mut numbers = vec![];
         while numbers.len() < COUNT as usize {
-            numbers.push(next_message(&mut heard).await.content);
+            numbers.push(next_message(&mut received).await.content);
             // The echo is on its way, and is lost.
             if numbers.len() % 30 == 15 {
                 proxy.cut().await;

@@ -63,13 +63,13 @@ async fn a_callback_comes_to_its_agent_alone() {
     assert_eq!(ada.hear("ERROR").await["code"], "CHANNEL_NOT_FOUND");
     assert_eq!(ada.hear("MSG").await["content"], "@@cb-fire@@three");
 
-    let heard: Vec<_> = sam
+    let received: Vec<_> = sam
         .rest()
         .await
         .into_iter()
         .filter(|f| f["type"] == "MSG")
         .collect();
-    assert_eq!(heard.len(), 1, "{heard:?}");
+    assert_eq!(received.len(), 1, "{received:?}");
     // Not history either.
     sam.tell(json!({"type": "JOIN", "channel": "#general"}))
         .await;

@@ -32,14 +32,14 @@ async fn a_direct_message_reaches_its_receiver_and_its_sender_and_no_history() {
     let (mut ada, ada_id) = approved(&server, "ada", Value::Null).await;
     let (mut sam, sam_id) = approved(&server, "sam", Value::Null).await;
     ada.tell(direct(&sam_id, "psst")).await;
-    let (echo, heard) = (ada.hear("MSG").await, sam.hear("MSG").await);
-    assert_eq!(echo, heard);
+    let (echo, received) = (ada.hear("MSG").await, sam.hear("MSG").await);
+    assert_eq!(echo, received);
     assert_eq!(
         (
-            &heard["from"],
-            &heard["to"],
-            &heard["content"],
-            heard.get("offset")
+            &received["from"],
+            &received["to"],
+            &received["content"],
+            received.get("offset")
         ),
         (&json!(ada_id), &json!(sam_id), &json!("psst"), None)
     );
@@ -90,11 +90,11 @@ async fn a_pair_has_its_pace_and_a_connection_its_age() {
     let server = Server::plain(&["--rate-limit-ms", "1"]);
     let (mut ada, _) = approved(&server, "ada", Value::Null).await;
     let (mut sam, sam_id) = approved(&server, "sam", Value::Null).await;
-    let mut heard = 0;
+    let mut received = 0;
     let refusal = loop {
         ada.tell(direct(&sam_id, "again")).await;
         match ada.next().await.unwrap() {
-            frame if frame["type"] == "MSG" => heard += 1,
+            frame if frame["type"] == "MSG" => received += 1,
             frame if frame["code"] == "RATE_LIMITED" => {
                 // Two messages within one millisecond are too many too.
                 if frame["message"].as_str().unwrap().contains("a minute") {
@@ -104,7 +104,7 @@ async fn a_pair_has_its_pace_and_a_connection_its_age() {
             frame => panic!("{frame}"),
         }
     };
-    assert_eq!(heard, 60, "{refusal}");
+    assert_eq!(received, 60, "{refusal}");
     assert_eq!(sam.rest().await.len(), 60);
 
     let server = Server::plain(&["--dm-age-gate-ms", "300000"]);
@@ -126,8 +126,8 @@ async fn as_it_was_before_means_by_name_and_without_a_key() {
     let mut sam = server.raw().await;
     let sam_id = sam.visit("sam").await["agent_id"].clone();
     ada.tell(direct("@sam", "hi")).await;
-    let heard = sam.hear_until(|f| f["content"] == "hi").await;
-    assert_eq!(heard.last().unwrap()["to"], sam_id);
+    let received = sam.hear_until(|f| f["content"] == "hi").await;
+    assert_eq!(received.last().unwrap()["to"], sam_id);
     assert_eq!(ada.refused(direct("@eve", "hi")).await, "AGENT_NOT_FOUND");
 }
 
@@ -153,9 +153,9 @@ async fn pieces_of_files_go_to_one_agent() {
         "INVALID_MSG"
     );
     ada.tell(chunk(&sam_id)).await;
-    let heard = sam.hear("FILE_CHUNK").await;
+    let received = sam.hear("FILE_CHUNK").await;
     assert_eq!(
-        (&heard["from"], &heard["to"], &heard["content"]),
+        (&received["from"], &received["to"], &received["content"]),
         (&json!(ada_id), &json!(sam_id), &json!("data"))
     );
     assert_eq!(ada.refused(chunk(&sam_id)).await, "RATE_LIMITED");

@@ -9,9 +9,9 @@ async fn what_one_says_the_other_hears_also_after_a_kill() {
     let mut server = Server::start();
     let (ada, _a) = server.approved("ada").await;
     ada.create_channel("#general", false, false).await.unwrap();
-    let (sam, mut heard) = server.approved("sam").await;
+    let (sam, mut received) = server.approved("sam").await;
     let sent = ada.send("#general", "hello", None).await.unwrap();
-    let message = next_message(&mut heard).await;
+    let message = next_message(&mut received).await;
     assert_eq!(
         (message.content.as_str(), message.from_name.as_str()),
         ("hello", "ada")

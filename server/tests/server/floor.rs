@@ -113,7 +113,7 @@ async fn claims_are_bounded() {
     assert_eq!(ada.rest().await, [Value::Null; 0]);
     sam.hear_until(|f| f["type"] == "FLOOR_CLAIMED" && f["msg_id"] == "more")
         .await;
-    // Nobody is told why a claim of a stranger is not heard.
+    // Nobody is told why a claim of a stranger is ignored.
     let mut open = server.raw().await;
     open.tell(claim("m", json!(1))).await;
     assert_eq!(open.rest().await, [Value::Null; 0]);

@@ -69,8 +69,8 @@ async fn before_the_disk_is_full_writing_is_refused_and_all_else_goes_on() {
 
     disk.take(9 * MIB);
     let refused = say_until(&mut ada, "full?", "ERROR").await;
-    let words = refused["message"].as_str().unwrap();
-    assert!(words.contains("disk of the server is full"), "{words}");
+    let reason = refused["message"].as_str().unwrap();
+    assert!(reason.contains("disk of the server is full"), "{reason}");
     let (status, why) = get("/readyz").await;
     assert!(
         status.contains("503") && why.contains(&disk.data()),
@@ -92,9 +92,9 @@ async fn before_the_disk_is_full_writing_is_refused_and_all_else_goes_on() {
 
     disk.give_back();
     let echo = say_until(&mut ada, "after", "MSG").await;
-    let heard = sam.hear_until(|f| f["content"] == "after").await;
-    assert_eq!(heard.last().unwrap()["offset"], echo["offset"]);
-    let refused = heard.iter().filter(|f| f["content"] == "full?");
+    let received = sam.hear_until(|f| f["content"] == "after").await;
+    assert_eq!(received.last().unwrap()["offset"], echo["offset"]);
+    let refused = received.iter().filter(|f| f["content"] == "full?");
     // Only those that were taken before it was noticed.
     let told: Vec<_> = refused.map(|f| f["offset"].as_u64().unwrap()).collect();
     assert!(told.is_sorted() && told.last() < echo["offset"].as_u64().as_ref());

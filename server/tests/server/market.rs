@@ -202,7 +202,7 @@ async fn a_dispute_goes_on_by_itself_when_time_is_over_also_after_a_kill() {
 async fn the_court_comes_to_a_verdict() {
     let mut server = server(&["--dispute-evidence-ms", "3000"]);
     let keys: Vec<_> = (0..5).map(|_| Identity::generate().unwrap()).collect();
-    // Arbiters have a standing, which takes many deals.
+    // Arbiters need a rating that takes many deals.
     server.terminate(crate::DEADLINE).await;
     let store = Store::open(&server.dir.path().join("data/chat.db")).unwrap();
     for key in &keys[2..] {

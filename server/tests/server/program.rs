@@ -64,7 +64,7 @@ fn what_is_wrong_is_named_before_anything_is_served() {
     let made = || rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let cert = file("cert.pem", &made().cert.pem());
     let others = file("key.pem", &made().signing_key.serialize_pem());
-    for (args, words) in [
+    for (args, reasons) in [
         (vec!["--port", &port], vec!["can't listen on", &port]),
         (
             vec!["--listen", "127.0.0.1:0"],
@@ -139,8 +139,8 @@ fn what_is_wrong_is_named_before_anything_is_served() {
     ] {
         let data = dir.path().join("data");
         let said = refusal(&data, &[&["--port", "0"], &args[..]].concat());
-        for word in words {
-            assert!(said.contains(word), "{args:?}: {said}");
+        for reason in reasons {
+            assert!(said.contains(reason), "{args:?}: {said}");
         }
     }
     let said = refusal(Path::new(&junk), &["--port", "0"]);
@@ -257,15 +257,15 @@ async fn a_backup_of_a_running_server_is_a_server() {
     let epoch = &later["epoch"];
     sam.say("#general", "on the copy").await;
     for (offset, resumed, first) in [(1, true, "on the copy"), (2, false, "kept")] {
-        let place = json!({"epoch": epoch, "offset": offset});
-        sam.tell(json!({"type": "JOIN", "channel": "#general", "resume": place}))
+        let position = json!({"epoch": epoch, "offset": offset});
+        sam.tell(json!({"type": "JOIN", "channel": "#general", "resume": position}))
             .await;
         let joined = sam.hear("JOINED").await;
         assert_eq!(joined["resumed"], resumed, "{joined}");
         assert_ne!(&joined["epoch"], epoch);
-        let heard = sam.rest().await;
-        assert_eq!(heard[0]["content"], first);
-        assert!(heard.iter().all(|said| said["epoch"] == joined["epoch"]));
+        let received = sam.rest().await;
+        assert_eq!(received[0]["content"], first);
+        assert!(received.iter().all(|said| said["epoch"] == joined["epoch"]));
     }
 }
 

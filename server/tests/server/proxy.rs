@@ -12,7 +12,7 @@ pub struct Proxy {
     pub port: u16,
     whole: watch::Sender<bool>,
     /// Held by every connection while it stands.
-    standing: Arc<Mutex<()>>,
+    connected: Arc<Mutex<()>>,
 }
 
 impl Proxy {
@@ -20,8 +20,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (whole, seen) = watch::channel(true);
-        let standing = Arc::new(Mutex::new(()));
-        let one = standing.clone();
+        let connected = Arc::new(Mutex::new(()));
+        let one = connected.clone();
         tokio::spawn(async move {
             loop {
                 let Ok((near, _)) = listener.accept().await else {
@@ -42,14 +42,14 @@ impl Proxy {
         Self {
             port,
             whole,
-            standing,
+            connected,
         }
     }
 
     /// Breaks the connection, and all that come.
     pub async fn cut(&self) {
         self.whole.send_replace(false);
-        drop(self.standing.lock().await);
+        drop(self.connected.lock().await);
     }
 
     /// Lets connections through again.

@@ -176,7 +176,7 @@ impl Raw {
         self.hear("WELCOME").await
     }
 
-    /// Answers the challenge; what the server makes of it is still to be heard.
+    /// Answers the challenge; what the server makes of it is still to be received.
     pub async fn prove(&mut self, name: &str, identity: &Identity) {
         let key = identity.public_key_pem();
         self.tell(json!({"type": "IDENTIFY", "name": name, "pubkey": key}))

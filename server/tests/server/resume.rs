@@ -43,9 +43,9 @@ async fn join_with_resume_gives_exactly_what_comes_after() {
     assert_eq!((&joined["resumed"], messages.len()), (&json!(true), 0));
     assert_eq!(sam.rest().await, [Value::Null; 0]);
     // Places of several channels at a time: each JOIN takes its own.
-    let places =
+    let positions =
         json!({"#help": {"epoch": "x", "offset": 1}, "#general": {"epoch": epoch, "offset": 4}});
-    let (joined, messages) = join(&mut sam, places).await;
+    let (joined, messages) = join(&mut sam, positions).await;
     assert_eq!(
         (&joined["resumed"], contents(&messages)),
         (&json!(true), vec!["m5", "m6"])

@@ -21,8 +21,8 @@ async fn what_was_said_before_reaches_those_who_read_late() {
     }
     let late = async {
         for n in 0..300 {
-            let heard = sam.hear("MSG").await["content"].clone();
-            assert!(heard.as_str().unwrap().starts_with(&format!("{n} ")));
+            let received = sam.hear("MSG").await["content"].clone();
+            assert!(received.as_str().unwrap().starts_with(&format!("{n} ")));
         }
         let stopping = sam.hear("SERVER_STOPPING").await;
         let after = stopping["reconnect_after_ms"].as_u64().unwrap();
@@ -55,7 +55,7 @@ async fn a_restart_under_load_loses_nothing_that_was_acknowledged() {
     let mut server = Server::start();
     let (ada, _a) = server.approved("ada").await;
     ada.create_channel("#general", false, false).await.unwrap();
-    let (sam, mut heard) = server.client_in("sam", Some(server.identity().await), &["#general"]);
+    let (sam, mut received) = server.client_in("sam", Some(server.identity().await), &["#general"]);
     timeout(DEADLINE, sam.connected()).await.unwrap().unwrap();
     sam.join("#general").await.unwrap();
     let speaker = ada.clone();
@@ -73,14 +73,14 @@ async fn a_restart_under_load_loses_nothing_that_was_acknowledged() {
     });
     let mut contents = vec![];
     while contents.len() < 50 {
-        contents.push(next_message(&mut heard).await.content);
+        contents.push(next_message(&mut received).await.content);
     }
     assert!(server.terminate(END).await.success());
     server.kill_and_restart();
     let said = timeout(DEADLINE, speak).await.unwrap().unwrap();
     // What was refused may have been stored all the same; what was acknowledged is there, in order, once.
     while contents.last() != said.last() {
-        contents.push(next_message(&mut heard).await.content);
+        contents.push(next_message(&mut received).await.content);
     }
     let mut sorted: Vec<u32> = contents.iter().map(|n| n.parse().unwrap()).collect();
     let before = sorted.clone();

@@ -94,9 +94,9 @@ async fn more_than_a_queue_has_room_for_is_told_in_order_to_those_who_read() {
     };
     let listen = async {
         for n in 1..=last {
-            let heard = sam.hear("MSG").await;
+            let received = sam.hear("MSG").await;
             assert!(
-                heard["content"]
+                received["content"]
                     .as_str()
                     .unwrap()
                     .starts_with(&format!("{n} "))

@@ -17,23 +17,27 @@ async fn a_message_is_passed_on_as_the_protocol_has_it() {
         "in_reply_to": "1-a", "from": "@server", "verified": true, "replay": true}),
     )
     .await;
-    let (echo, heard) = (ada.hear("MSG").await, sam.hear("MSG").await);
-    assert_eq!(echo, heard);
+    let (echo, received) = (ada.hear("MSG").await, sam.hear("MSG").await);
+    assert_eq!(echo, received);
     assert_eq!(
         (
-            &heard["content"],
-            &heard["sig"],
-            &heard["in_reply_to"],
-            &heard["from_name"]
+            &received["content"],
+            &received["sig"],
+            &received["in_reply_to"],
+            &received["from_name"]
         ),
         (&json!(""), &json!("s"), &json!("1-a"), &json!("ada"))
     );
     assert_eq!(
-        (&heard["verified"], heard.get("replay")),
+        (&received["verified"], received.get("replay")),
         (&json!(false), None)
     );
-    assert!(heard["ts"].as_i64().unwrap() > 1_700_000_000_000);
-    let (stamp, random) = heard["msg_id"].as_str().unwrap().split_once('-').unwrap();
+    assert!(received["ts"].as_i64().unwrap() > 1_700_000_000_000);
+    let (stamp, random) = received["msg_id"]
+        .as_str()
+        .unwrap()
+        .split_once('-')
+        .unwrap();
     assert!(stamp.parse::<u64>().is_ok() && (1..=6).contains(&random.len()));
 
     for (bad, code) in [
@@ -67,8 +71,11 @@ async fn a_message_is_passed_on_as_the_protocol_has_it() {
         "in_reply_to": "x".repeat(513)}),
     )
     .await;
-    let heard = sam.hear("MSG").await;
-    assert_eq!((heard.get("sig"), heard.get("in_reply_to")), (None, None));
+    let received = sam.hear("MSG").await;
+    assert_eq!(
+        (received.get("sig"), received.get("in_reply_to")),
+        (None, None)
+    );
     // Whatever else is given is passed on as it is, and what is false in JavaScript is left out.
     for (given, passed) in [
         (json!(7), true),
@@ -80,8 +87,8 @@ async fn a_message_is_passed_on_as_the_protocol_has_it() {
     ] {
         let frame = json!({"type": "MSG", "to": "#general", "content": "x", "in_reply_to": given});
         ada.tell(frame).await;
-        let heard = sam.hear("MSG").await;
-        assert_eq!(heard.get("in_reply_to"), Some(&given).filter(|_| passed));
+        let received = sam.hear("MSG").await;
+        assert_eq!(received.get("in_reply_to"), Some(&given).filter(|_| passed));
     }
 }
 
@@ -144,12 +151,12 @@ async fn presence_is_told_once_to_each_who_shares_a_channel() {
     ada.tell(set(json!("busy"), json!("x".repeat(100)))).await;
     ada.tell(set(json!("listening"), json!(""))).await;
     assert_eq!(ada.rest().await, [Value::Null; 0]);
-    let heard = sam.rest().await;
-    let changed: Vec<_> = heard
+    let received = sam.rest().await;
+    let changed: Vec<_> = received
         .iter()
         .filter(|f| f["type"] == "PRESENCE_CHANGED")
         .collect();
-    assert_eq!(changed.len(), 2, "{heard:?}");
+    assert_eq!(changed.len(), 2, "{received:?}");
     assert_eq!(
         (&changed[0]["presence"], &changed[0]["name"]),
         (&json!("busy"), &json!("ada"))

@@ -1,4 +1,4 @@
-//! Who judges: drawn from those who are online and have a standing, by a seed that nobody chose.
+//! Who judges: drawn from those who are online and have the rating for it, by a seed that nobody chose.
 
 use std::collections::HashMap;
 
@@ -41,10 +41,10 @@ impl Market {
         let busy = self.panels();
         let most = self.state.limits.panels_per_arbiter;
         let fit = |agent: &str| {
-            let standing = self.state.standing(agent);
-            standing.rating >= MIN_RATING
-                && standing.transactions >= MIN_TRANSACTIONS
-                && standing.rating - ARBITER_STAKE >= FLOOR
+            let score = self.state.elo_score(agent);
+            score.rating >= MIN_RATING
+                && score.transactions >= MIN_TRANSACTIONS
+                && score.rating - ARBITER_STAKE >= FLOOR
                 && busy.get(agent).is_none_or(|panels| *panels < most)
         };
         let used = |agent: &str| dispute.panel.iter().any(|slot| slot.agent == agent);

@@ -60,8 +60,8 @@ impl Market {
 
     fn settle_verdict(&mut self, now: i64, dispute: &Dispute, verdict: Side) -> Object {
         let (disputant, respondent) = (dispute.disputant.as_str(), dispute.respondent.as_str());
-        let own = self.state.standing(disputant);
-        let other = self.state.standing(respondent);
+        let own = self.state.elo_score(disputant);
+        let other = self.state.elo_score(respondent);
         let (for_disputant, for_respondent) = match verdict {
             Side::Disputant => {
                 let (loss, gain) = elo::verdict(other, own);

@@ -10,7 +10,7 @@ use crate::{
 impl Market {
     /// What an agent can still stake.
     pub(super) fn available(&self, agent: &str) -> i64 {
-        let rating = self.state.standing(agent).rating;
+        let rating = self.state.elo_score(agent).rating;
         (rating - self.state.reserved(agent) - crate::elo::FLOOR).max(0)
     }
 

@@ -44,7 +44,7 @@ impl Market {
             return None;
         }
         let count = self.count_completion(now, from, to)?;
-        let (own, other) = (self.state.standing(from), self.state.standing(to));
+        let (own, other) = (self.state.elo_score(from), self.state.elo_score(to));
         let (gain, other_gain) = elo::completion(own, other, proposal.amount, count);
         let mut changes = Object::new();
         for (agent, gain) in [(from, gain), (to, other_gain)] {
@@ -95,8 +95,8 @@ impl Market {
             true => e.from.stake,
             false => e.to.stake,
         });
-        let standings = (self.state.standing(fault), self.state.standing(filer));
-        let (loss, gain) = elo::dispute(standings.0, standings.1, proposal.amount);
+        let scores = (self.state.elo_score(fault), self.state.elo_score(filer));
+        let (loss, gain) = elo::dispute(scores.0, scores.1, proposal.amount);
         let mut changes = Object::new();
         for agent in [&proposal.from, &proposal.to] {
             let change = match agent == fault {
@@ -124,7 +124,7 @@ impl Market {
 
     /// Changes a rating, and counts a transaction.
     pub(crate) fn change(&mut self, now: i64, agent: &str, change: i64) -> Change {
-        let old = self.state.standing(agent);
+        let old = self.state.elo_score(agent);
         let new = old.rating.saturating_add(change).max(FLOOR);
         let transactions = old.transactions.saturating_add(1);
         self.state.put(Record::Rating(Rating {

@@ -63,7 +63,7 @@ impl Market {
     pub(super) fn search(&mut self, now: i64, actor: &Actor, query: Query) {
         let mut found: Vec<&Registration> = self.state.skills.values().collect();
         // Every skill of an agent counts with the agent's rating.
-        let rating = |r: &Registration| self.state.standing(&r.agent).rating;
+        let rating = |r: &Registration| self.state.elo_score(&r.agent).rating;
         found.sort_by_cached_key(|r| Reverse((rating(r), r.registered_at)));
         let (mut rows, mut total) = (vec![], 0_usize);
         for registration in found {
@@ -84,16 +84,16 @@ impl Market {
     }
 
     fn row(&self, registration: &Registration, skill: &Object) -> Object {
-        let standing = self.state.standing(&registration.agent);
-        let transactions = i64::try_from(standing.transactions).unwrap_or(i64::MAX);
+        let score = self.state.elo_score(&registration.agent);
+        let transactions = i64::try_from(score.transactions).unwrap_or(i64::MAX);
         // Whatever a skill says of these is overwritten.
         skill
             .clone()
             .with("agent_id", &registration.agent)
             .with("registered_at", registration.registered_at)
-            .with("agent_rating", standing.rating)
+            .with("agent_rating", score.rating)
             .with("agent_transactions", transactions)
-            .with("skill_rating", standing.rating)
+            .with("skill_rating", score.rating)
             .with("skill_transactions", 0_i64)
             .with("skill_updated", Value::Null)
     }

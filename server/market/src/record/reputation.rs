@@ -4,7 +4,7 @@ use agentchat_protocol::json::Object;
 use serde::{Deserialize, Serialize};
 
 use super::text;
-use crate::elo::Standing;
+use crate::elo::EloScore;
 
 /// An agent's reputation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +22,8 @@ pub struct Rating {
 impl Rating {
     /// What changes depend on.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        Standing {
+    pub fn elo_score(&self) -> EloScore {
+        EloScore {
             rating: self.rating,
             transactions: self.transactions,
         }

@@ -9,14 +9,14 @@ use agentchat_market::{Effect, Refusal};
 use agentchat_protocol::{json as js, sha256_hex, signing};
 use serde_json::json;
 
-use crate::world::{World, frames, sent};
+use crate::harness::{TestHarness, frames, sent};
 
 const MINUTE: i64 = 60_000;
 const NONCE: &str = "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn";
 
 /// Two parties, 0 and 1, with a deal; the others may judge.
 struct Court {
-    world: World,
+    harness: TestHarness,
     proposal: String,
     dispute: String,
 }
@@ -27,13 +27,13 @@ impl Court {
     }
 
     fn staked(judges: u8, stakes: (i64, i64)) -> Self {
-        let mut world = World::new(2 + judges);
+        let mut harness = TestHarness::new(2 + judges);
         for judge in 2..2 + usize::from(judges) {
-            world.rate(judge, 1200, 10);
+            harness.rate(judge, 1200, 10);
         }
-        let proposal = world.deal(0, 1, stakes);
+        let proposal = harness.deal(0, 1, stakes);
         Self {
-            world,
+            harness,
             proposal,
             dispute: String::new(),
         }
@@ -45,8 +45,8 @@ impl Court {
         let frame = json!({"type": "DISPUTE_INTENT", "proposal_id": self.proposal, "reason": reason,
             "commitment": commitment});
         let text = signing::dispute_intent(&self.proposal, reason, &commitment);
-        let effects = self.world.signed(agent, frame, &text)?;
-        let ack = &frames(&effects, &self.world.id(agent))[0];
+        let effects = self.harness.signed(agent, frame, &text)?;
+        let ack = &frames(&effects, &self.harness.id(agent))[0];
         self.dispute = ack["dispute_id"].as_str().unwrap().to_owned();
         Ok(effects)
     }
@@ -54,14 +54,14 @@ impl Court {
     fn reveal(&mut self, agent: usize, nonce: &str) -> Result<Vec<Effect>, Refusal> {
         let frame = json!({"type": "DISPUTE_REVEAL", "proposal_id": self.proposal, "nonce": nonce});
         let text = signing::dispute_reveal(&self.proposal, nonce);
-        self.world.signed(agent, frame, &text)
+        self.harness.signed(agent, frame, &text)
     }
 
     /// The dispute of agent 0 with a panel; gives its three arbiters.
     fn panel(&mut self) -> Vec<usize> {
         self.intent(0).unwrap();
         let effects = self.reveal(0, NONCE).unwrap();
-        let formed = &frames(&effects, &self.world.id(0))[0];
+        let formed = &frames(&effects, &self.harness.id(0))[0];
         let arbiters = formed["arbiters"].as_array().unwrap().iter();
         arbiters
             .map(|id| self.agent(id.as_str().unwrap()))
@@ -69,7 +69,7 @@ impl Court {
     }
 
     fn agent(&self, id: &str) -> usize {
-        self.world
+        self.harness
             .agents
             .iter()
             .position(|a| a.actor.id == id)
@@ -79,12 +79,12 @@ impl Court {
     fn judge(&mut self, agent: usize) -> Result<Vec<Effect>, Refusal> {
         let frame = json!({"type": "ARBITER_ACCEPT", "dispute_id": self.dispute});
         let text = signing::arbiter_accept(&self.dispute);
-        self.world.signed(agent, frame, &text)
+        self.harness.signed(agent, frame, &text)
     }
 
     fn decline(&mut self, agent: usize) -> Result<Vec<Effect>, Refusal> {
         let frame = json!({"type": "ARBITER_DECLINE", "dispute_id": self.dispute, "reason": null});
-        self.world.ask(agent, &frame)
+        self.harness.ask(agent, &frame)
     }
 
     fn testify(
@@ -96,19 +96,19 @@ impl Court {
         // As text: a signature covers the keys in the order in which they are sent.
         let signed = js::parse(items).unwrap().to_json();
         let text = signing::evidence(&self.dispute, &signed);
-        let sig = self.world.agents[agent].key.sign(&text);
+        let sig = self.harness.agents[agent].key.sign(&text);
         let frame = format!(
             r#"{{"type":"EVIDENCE","dispute_id":"{}","items":{items},"statement":"{statement}","sig":"{sig}"}}"#,
             self.dispute
         );
-        self.world.ask_text(agent, &frame)
+        self.harness.ask_text(agent, &frame)
     }
 
     fn vote(&mut self, agent: usize, verdict: &str) -> Result<Vec<Effect>, Refusal> {
         let frame = json!({"type": "ARBITER_VOTE", "dispute_id": self.dispute, "verdict": verdict,
             "reasoning": "because"});
         let text = signing::arbiter_vote(&self.dispute, verdict);
-        self.world.signed(agent, frame, &text)
+        self.harness.signed(agent, frame, &text)
     }
 
     /// A panel that may vote.
@@ -117,7 +117,7 @@ impl Court {
         for arbiter in &panel {
             self.judge(*arbiter).unwrap();
         }
-        self.world.pass(60 * MINUTE);
+        self.harness.pass(60 * MINUTE);
         panel
     }
 }

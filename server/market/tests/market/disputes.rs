@@ -1,16 +1,16 @@
 use serde_json::json;
 
-use crate::world::{World, frames, keys, sent};
+use crate::harness::{TestHarness, frames, keys, sent};
 
 #[test]
 fn who_files_wins_and_both_hear_of_it() {
-    let mut world = World::new(2);
-    world.rate(0, 1400, 50);
-    world.rate(1, 1200, 5);
-    let id = world.propose(0, 1, json!({"amount": 10})).unwrap();
-    world.accept(1, &id, 0).unwrap();
-    let effects = world.contest(1, &id).unwrap();
-    let (from, to, now) = (world.id(0), world.id(1), world.now);
+    let mut harness = TestHarness::new(2);
+    harness.rate(0, 1400, 50);
+    harness.rate(1, 1200, 5);
+    let id = harness.propose(0, 1, json!({"amount": 10})).unwrap();
+    harness.accept(1, &id, 0).unwrap();
+    let effects = harness.contest(1, &id).unwrap();
+    let (from, to, now) = (harness.id(0), harness.id(1), harness.now);
     let told = frames(&effects, &from);
     let sig = told[0]["sig"].clone();
     assert_eq!(
@@ -34,15 +34,15 @@ fn who_files_wins_and_both_hear_of_it() {
 
 #[test]
 fn no_rating_falls_below_the_floor_and_the_change_is_told_in_full() {
-    let mut world = World::new(2);
-    world.rate(0, 105, 0);
-    let id = world.deal(0, 1, (0, 0));
-    world.rate(1, 100, 0);
-    let effects = world.contest(1, &id).unwrap();
-    let change = &frames(&effects, &world.id(1))[0]["rating_changes"][world.id(0)];
+    let mut harness = TestHarness::new(2);
+    harness.rate(0, 105, 0);
+    let id = harness.deal(0, 1, (0, 0));
+    harness.rate(1, 100, 0);
+    let effects = harness.contest(1, &id).unwrap();
+    let change = &frames(&effects, &harness.id(1))[0]["rating_changes"][harness.id(0)];
     assert_eq!(
         (&change["newRating"], &change["change"]),
         (&json!(100), &json!(-16))
     );
-    assert_eq!(world.rating(0).0, 100);
+    assert_eq!(harness.rating(0).0, 100);
 }

@@ -7,7 +7,7 @@ use agentchat_protocol::{json, signing};
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 
-use crate::world::{World, frames};
+use crate::harness::{TestHarness, frames};
 
 const KEYS: [&str; 24] = [
     "to",
@@ -84,14 +84,14 @@ fn frame() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Words that stand for what is known only later.
-fn known(frame: &mut Value, world: &World, ids: &[String; 2]) {
+/// Placeholders for what is known only later.
+fn known(frame: &mut Value, harness: &TestHarness, ids: &[String; 2]) {
     let [proposal, dispute] = ids;
     for (_, value) in frame.as_object_mut().into_iter().flatten() {
         match value.as_str() {
             Some("PROPOSAL") => *value = json!(proposal),
             Some("DISPUTE") => *value = json!(dispute),
-            Some("AGENT") => *value = json!(world.id(1)),
+            Some("AGENT") => *value = json!(harness.id(1)),
             _ => {}
         }
     }
@@ -128,11 +128,11 @@ fn signed(frame: &Value) -> String {
     }
 }
 
-fn dispute(world: &mut World, proposal: &str) -> String {
+fn dispute(harness: &mut TestHarness, proposal: &str) -> String {
     let frame = json!({"type": "DISPUTE_INTENT", "proposal_id": proposal, "reason": "r", "commitment": "c"});
     let text = signing::dispute_intent(proposal, "r", "c");
-    let effects = world.signed(0, frame, &text).unwrap();
-    let ack = &frames(&effects, &world.id(0))[0];
+    let effects = harness.signed(0, frame, &text).unwrap();
+    let ack = &frames(&effects, &harness.id(0))[0];
     ack["dispute_id"].as_str().unwrap().to_owned()
 }
 
@@ -143,21 +143,21 @@ proptest! {
     fn no_frame_does_harm(
         noise in proptest::collection::vec((0..3_usize, frame(), ".{0,40}"), 1..40),
     ) {
-        let mut world = World::new(3);
-        let proposal = world.deal(0, 1, (10, 10));
-        let ids = [proposal.clone(), dispute(&mut world, &proposal)];
+        let mut harness = TestHarness::new(3);
+        let proposal = harness.deal(0, 1, (10, 10));
+        let ids = [proposal.clone(), dispute(&mut harness, &proposal)];
         for (agent, mut frame, text) in noise {
             let type_ = frame["type"].clone();
-            known(&mut frame, &world, &ids);
+            known(&mut frame, &harness, &ids);
             frame["type"] = type_;
-            // Refused or not, it ends; `World` sees that a refusal changes nothing.
-            world.ask(agent, &frame).ok();
-            world.ask_text(agent, &text).unwrap_err();
+            // Refused or not, it ends; `TestHarness` sees that a refusal changes nothing.
+            harness.ask(agent, &frame).ok();
+            harness.ask_text(agent, &text).unwrap_err();
             // Signed, it comes further.
             let signed = signed(&frame);
-            world.signed(agent, frame, &signed).ok();
+            harness.signed(agent, frame, &signed).ok();
         }
-        let kept = world.stored.values().cloned().collect::<Vec<_>>();
-        prop_assert_eq!(world.market.records(), kept);
+        let kept = harness.stored.values().cloned().collect::<Vec<_>>();
+        prop_assert_eq!(harness.market.records(), kept);
     }
 }

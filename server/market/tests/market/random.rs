@@ -11,7 +11,7 @@ use agentchat_protocol::{sha256_hex, signing};
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::world::World;
+use crate::harness::TestHarness;
 
 const AGENTS: u8 = 7;
 
@@ -19,7 +19,7 @@ const AGENTS: u8 = 7;
 type Step = (u8, u8, u8, u16);
 
 struct Run {
-    world: World,
+    harness: TestHarness,
     /// What was staked on proposals that are accepted, as told by what succeeded.
     staked: BTreeMap<String, (i64, i64)>,
     verdicts: usize,
@@ -34,20 +34,20 @@ impl Run {
             min_proposal_age: 1000,
             ..Limits::default()
         };
-        let mut world = World::with(AGENTS, limits);
+        let mut harness = TestHarness::with(AGENTS, limits);
         for agent in 0..usize::from(AGENTS) {
             let rating = 1150 + 50 * i64::try_from(agent).unwrap();
-            world.rate(agent, rating, 9 + u64::try_from(agent).unwrap());
+            harness.rate(agent, rating, 9 + u64::try_from(agent).unwrap());
         }
         Self {
-            world,
+            harness,
             staked: BTreeMap::new(),
             verdicts: 0,
         }
     }
 
     fn proposals(&self) -> Vec<Proposal> {
-        let records = self.world.market.records().into_iter();
+        let records = self.harness.market.records().into_iter();
         let proposals = records.filter_map(|record| match record {
             Record::Proposal(proposal) => Some(*proposal),
             _ => None,
@@ -56,7 +56,7 @@ impl Run {
     }
 
     fn disputes(&self) -> Vec<Dispute> {
-        let records = self.world.market.records().into_iter();
+        let records = self.harness.market.records().into_iter();
         let disputes = records.filter_map(|record| match record {
             Record::Dispute(dispute) => Some(*dispute),
             _ => None,
@@ -65,7 +65,7 @@ impl Run {
     }
 
     fn agent(&self, id: &str) -> usize {
-        self.world
+        self.harness
             .agents
             .iter()
             .position(|a| a.actor.id == id)
@@ -85,15 +85,15 @@ impl Run {
             (2 | 3, Some(proposal)) => self.accept(who, &proposal, number),
             (4, Some(proposal)) if number.is_multiple_of(4) => {
                 let who = self.agent(&proposal.to);
-                self.world.reject(who, &proposal.id).ok();
+                self.harness.reject(who, &proposal.id).ok();
             }
             (5, Some(proposal)) => {
                 let who = self.either(&proposal, number);
-                self.world.complete(who, &proposal.id).ok();
+                self.harness.complete(who, &proposal.id).ok();
             }
             (6, Some(proposal)) if number.is_multiple_of(3) => {
                 let who = self.either(&proposal, number);
-                self.world.contest(who, &proposal.id).ok();
+                self.harness.contest(who, &proposal.id).ok();
             }
             (6 | 7, Some(proposal)) => {
                 let who = self.either(&proposal, number);
@@ -102,7 +102,7 @@ impl Run {
             (8..=10, _) => self.court(who, which, number),
             (11, _) => {
                 let ms = [10, 1000, 60_000, 1_900_000, 3_700_000][usize::from(number % 5)];
-                let effects = self.world.pass(ms);
+                let effects = self.harness.pass(ms);
                 self.count(&effects);
             }
             _ => {}
@@ -130,7 +130,7 @@ impl Run {
         if number.is_multiple_of(2) {
             more["expires"] = json!(f64::from(number) / 10.0);
         }
-        self.world.propose(who, to, more).ok();
+        self.harness.propose(who, to, more).ok();
     }
 
     fn accept(&mut self, who: usize, proposal: &Proposal, number: u16) {
@@ -140,7 +140,7 @@ impl Run {
             self.agent(&proposal.to)
         };
         let stake = i64::from(number % 500);
-        if self.world.accept(who, &proposal.id, stake).is_ok() {
+        if self.harness.accept(who, &proposal.id, stake).is_ok() {
             let stakes = (proposal.elo_stake.unwrap_or(0), stake);
             self.staked.insert(proposal.id.clone(), stakes);
         }
@@ -149,7 +149,7 @@ impl Run {
     fn intent(&mut self, who: usize, proposal: &Proposal) -> Result<Vec<Effect>, Refusal> {
         let (id, commitment) = (&proposal.id, sha256_hex("nonce"));
         let frame = json!({"type": "DISPUTE_INTENT", "proposal_id": id, "reason": "r", "commitment": commitment});
-        self.world
+        self.harness
             .signed(who, frame, &signing::dispute_intent(id, "r", &commitment))
     }
 
@@ -183,30 +183,30 @@ impl Run {
                 };
                 let id = &dispute.proposal_id;
                 let frame = json!({"type": "DISPUTE_REVEAL", "proposal_id": id, "nonce": nonce});
-                self.world
+                self.harness
                     .signed(who, frame, &signing::dispute_reveal(id, nonce))
             }
             Phase::ArbiterResponse if number.is_multiple_of(5) => {
                 let frame = json!({"type": "ARBITER_DECLINE", "dispute_id": id});
-                self.world.ask(arbiter, &frame)
+                self.harness.ask(arbiter, &frame)
             }
             Phase::ArbiterResponse => {
                 let frame = json!({"type": "ARBITER_ACCEPT", "dispute_id": id});
-                self.world
+                self.harness
                     .signed(arbiter, frame, &signing::arbiter_accept(id))
             }
-            Phase::Evidence if number.is_multiple_of(3) => Ok(self.world.pass(3_600_000)),
+            Phase::Evidence if number.is_multiple_of(3) => Ok(self.harness.pass(3_600_000)),
             Phase::Evidence => {
                 let who =
                     self.agent([&dispute.disputant, &dispute.respondent][usize::from(number % 2)]);
                 let frame = json!({"type": "EVIDENCE", "dispute_id": id, "items": [{"a": 0.1}], "statement": "s"});
-                self.world
+                self.harness
                     .signed(who, frame, &signing::evidence(id, r#"[{"a":0.1}]"#))
             }
             _ => {
                 let verdict = ["disputant", "respondent", "mutual"][usize::from(number % 3)];
                 let frame = json!({"type": "ARBITER_VOTE", "dispute_id": id, "verdict": verdict, "reasoning": ""});
-                self.world
+                self.harness
                     .signed(arbiter, frame, &signing::arbiter_vote(id, verdict))
             }
         };
@@ -216,13 +216,13 @@ impl Run {
     }
 
     fn check(&self) {
-        let records = self.world.market.records();
-        let stored: Vec<_> = self.world.stored.values().cloned().collect();
+        let records = self.harness.market.records();
+        let stored: Vec<_> = self.harness.stored.values().cloned().collect();
         assert_eq!(records, stored, "storage has the state");
-        let limits = self.world.market.limits().clone();
+        let limits = self.harness.market.limits().clone();
         let restored = Market::restore(limits.clone(), stored);
         assert_eq!(restored.records(), records);
-        assert_eq!(restored.next_wake(), self.world.market.next_wake());
+        assert_eq!(restored.next_wake(), self.harness.market.next_wake());
         let mut active = BTreeMap::new();
         for record in &records {
             match record {
@@ -245,29 +245,29 @@ impl Run {
             active, staked,
             "what is reserved is what was staked on deals that stand"
         );
-        assert!(self.world.market.summary().total <= limits.proposals);
+        assert!(self.harness.market.summary().total <= limits.proposals);
     }
 
     /// A year later.
     fn end(&mut self) {
-        let effects = self.world.pass(365 * 24 * 3_600_000);
+        let effects = self.harness.pass(365 * 24 * 3_600_000);
         self.count(&effects);
-        assert_eq!(self.world.market.next_wake(), None);
-        assert_eq!(self.world.market.summary().total, 0);
+        assert_eq!(self.harness.market.next_wake(), None);
+        assert_eq!(self.harness.market.summary().total, 0);
         assert!(self.disputes().is_empty());
         self.staked.clear();
         self.check();
         // All stakes are free again: everybody can stake all that is above the floor.
         for agent in 0..usize::from(AGENTS) {
-            let all = self.world.rating(agent).0 - 100;
+            let all = self.harness.rating(agent).0 - 100;
             let other = (agent + 1) % usize::from(AGENTS);
             let id = self
-                .world
+                .harness
                 .propose(agent, other, json!({"elo_stake": all}))
                 .unwrap();
-            self.world.accept(other, &id, 0).unwrap();
-            self.world.pass(1000);
-            self.world.complete(agent, &id).unwrap();
+            self.harness.accept(other, &id, 0).unwrap();
+            self.harness.pass(1000);
+            self.harness.complete(agent, &id).unwrap();
         }
     }
 }
@@ -281,7 +281,7 @@ fn run(steps: &[Step]) -> usize {
     for (count, step) in steps.iter().enumerate() {
         run.step(*step);
         if count % 16 == 15 {
-            run.world.restart();
+            run.harness.restart();
         }
         run.check();
     }

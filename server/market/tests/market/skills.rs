@@ -4,25 +4,25 @@ use agentchat_market::{Effect, Limits};
 use agentchat_protocol::{json, signing};
 use serde_json::{Value, json};
 
-use crate::world::{World, announced, code, frames, keys};
+use crate::harness::{TestHarness, announced, code, frames, keys};
 
-fn register(world: &mut World, agent: usize, skills: &str) -> Vec<Effect> {
+fn register(harness: &mut TestHarness, agent: usize, skills: &str) -> Vec<Effect> {
     let signed = json::parse(skills).unwrap().to_json();
-    let sig = world.agents[agent]
+    let sig = harness.agents[agent]
         .key
         .sign(&signing::register_skills(&signed));
     let frame = format!(r#"{{"type":"REGISTER_SKILLS","skills":{skills},"sig":"{sig}"}}"#);
-    world.ask_text(agent, &frame).unwrap()
+    harness.ask_text(agent, &frame).unwrap()
 }
 
-fn search(world: &mut World, query: &Value) -> Value {
+fn search(harness: &mut TestHarness, query: &Value) -> Value {
     let frame = json!({"type": "SEARCH_SKILLS", "query": query, "query_id": "q1"});
-    let effects = world.ask(0, &frame).unwrap();
-    frames(&effects, &world.id(0)).remove(0)
+    let effects = harness.ask(0, &frame).unwrap();
+    frames(&effects, &harness.id(0)).remove(0)
 }
 
-fn found(world: &mut World, query: &Value) -> Vec<String> {
-    let results = search(world, query)["results"].clone();
+fn found(harness: &mut TestHarness, query: &Value) -> Vec<String> {
+    let results = search(harness, query)["results"].clone();
     let results = results.as_array().unwrap().iter();
     results
         .map(|row| row["capability"].as_str().unwrap().to_owned())
@@ -31,10 +31,10 @@ fn found(world: &mut World, query: &Value) -> Vec<String> {
 
 #[test]
 fn registered_skills_are_confirmed_announced_and_found() {
-    let mut world = World::new(2);
-    let (id, now) = (world.id(1), world.now);
+    let mut harness = TestHarness::new(2);
+    let (id, now) = (harness.id(1), harness.now);
     let effects = register(
-        &mut world,
+        &mut harness,
         1,
         r#"[{"capability":"code_review","rate":5.0,"x":{"2":1,"a":"\ud800"}}, {"capability":"poems"}]"#,
     );
@@ -48,8 +48,8 @@ fn registered_skills_are_confirmed_announced_and_found() {
     assert_eq!((said.len(), said[0].0, said[0].2), (1, "#discovery", false));
     assert!(said[0].1.contains("code_review, poems") && said[0].1.contains(&id));
 
-    world.restart();
-    let answer = search(&mut world, &json!({"capability": "REVIEW"}));
+    harness.restart();
+    let answer = search(&mut harness, &json!({"capability": "REVIEW"}));
     assert_eq!(
         answer,
         json!({"type": "SEARCH_RESULTS", "ts": now, "query_id": "q1", "query": {"capability": "REVIEW"}, "total": 1,
@@ -57,9 +57,9 @@ fn registered_skills_are_confirmed_announced_and_found() {
                 "registered_at": now, "agent_rating": 1200, "agent_transactions": 0, "skill_rating": 1200,
                 "skill_transactions": 0, "skill_updated": null}]})
     );
-    register(&mut world, 1, r#"[{"capability":"songs"}]"#);
+    register(&mut harness, 1, r#"[{"capability":"songs"}]"#);
     assert_eq!(
-        found(&mut world, &json!({})),
+        found(&mut harness, &json!({})),
         ["songs"],
         "a new list replaces the old one"
     );
@@ -67,39 +67,42 @@ fn registered_skills_are_confirmed_announced_and_found() {
 
 #[test]
 fn queries_filter_and_order() {
-    let mut world = World::new(4);
+    let mut harness = TestHarness::new(4);
     register(
-        &mut world,
+        &mut harness,
         1,
         r#"[{"capability":"a","rate":5,"currency":"SOL"},{"capability":"ab","rate":50}]"#,
     );
-    world.now += 1;
-    register(&mut world, 2, r#"[{"capability":"Ac"}]"#);
-    world.now += 1;
-    register(&mut world, 3, r#"[{"capability":"x","currency":"usd"}]"#);
+    harness.now += 1;
+    register(&mut harness, 2, r#"[{"capability":"Ac"}]"#);
+    harness.now += 1;
+    register(&mut harness, 3, r#"[{"capability":"x","currency":"usd"}]"#);
     let all = &json!({});
     assert_eq!(
-        found(&mut world, all),
+        found(&mut harness, all),
         ["x", "Ac", "a", "ab"],
         "the newest first"
     );
     assert_eq!(
-        found(&mut world, &json!({"capability": "A"})),
+        found(&mut harness, &json!({"capability": "A"})),
         ["Ac", "a", "ab"]
     );
-    assert_eq!(found(&mut world, &json!({"max_rate": 5})), ["x", "Ac", "a"]);
     assert_eq!(
-        found(&mut world, &json!({"currency": "sol"})),
+        found(&mut harness, &json!({"max_rate": 5})),
+        ["x", "Ac", "a"]
+    );
+    assert_eq!(
+        found(&mut harness, &json!({"currency": "sol"})),
         ["Ac", "a", "ab"]
     );
-    let cut = search(&mut world, &json!({"limit": 2}));
+    let cut = search(&mut harness, &json!({"limit": 2}));
     assert_eq!(
         (cut["results"].as_array().unwrap().len(), &cut["total"]),
         (2, &json!(4))
     );
-    world.rate(1, 1300, 3);
+    harness.rate(1, 1300, 3);
     assert_eq!(
-        found(&mut world, all),
+        found(&mut harness, all),
         ["a", "ab", "x", "Ac"],
         "the best rated first"
     );
@@ -107,11 +110,11 @@ fn queries_filter_and_order() {
 
 #[test]
 fn nobody_is_impersonated_by_a_skill() {
-    let mut world = World::new(3);
-    let (own, other) = (world.id(1), world.id(2));
+    let mut harness = TestHarness::new(3);
+    let (own, other) = (harness.id(1), harness.id(2));
     let skill = format!(r#"[{{"agent_id":"{other}","agent_rating":9999,"capability":"a"}}]"#);
-    register(&mut world, 1, &skill);
-    let row = search(&mut world, &json!({}))["results"][0].clone();
+    register(&mut harness, 1, &skill);
+    let row = search(&mut harness, &json!({}))["results"][0].clone();
     assert_eq!(
         (&row["agent_id"], &row["agent_rating"]),
         (&json!(own), &json!(1200))
@@ -120,21 +123,21 @@ fn nobody_is_impersonated_by_a_skill() {
 
 #[test]
 fn only_who_has_a_key_and_does_not_lurk_registers() {
-    let mut world = World::new(2);
+    let mut harness = TestHarness::new(2);
     let frame =
         json!({"type": "REGISTER_SKILLS", "skills": [{"capability": "a"}], "sig": "bad-signature"});
-    assert_eq!(code(world.ask(1, &frame)), "VERIFICATION_FAILED");
-    world.agents[1].actor.lurking = true;
-    assert_eq!(code(world.ask(1, &frame)), "LURK_MODE");
-    world.agents[1].actor.pubkey = None;
-    assert_eq!(code(world.ask(1, &frame)), "SIGNATURE_REQUIRED");
+    assert_eq!(code(harness.ask(1, &frame)), "VERIFICATION_FAILED");
+    harness.agents[1].actor.lurking = true;
+    assert_eq!(code(harness.ask(1, &frame)), "LURK_MODE");
+    harness.agents[1].actor.pubkey = None;
+    assert_eq!(code(harness.ask(1, &frame)), "SIGNATURE_REQUIRED");
     let search = json!({"type": "SEARCH_SKILLS", "query": {}});
-    assert!(world.ask(1, &search).is_ok(), "who lurks may search");
+    assert!(harness.ask(1, &search).is_ok(), "who lurks may search");
 }
 
 #[test]
 fn an_answer_has_so_many_rows_and_no_more() {
-    let mut world = World::with(
+    let mut harness = TestHarness::with(
         5,
         Limits {
             results: 60,
@@ -143,7 +146,7 @@ fn an_answer_has_so_many_rows_and_no_more() {
     );
     let skills = format!("[{}]", [r#"{"capability":"a"}"#; 25].join(","));
     for agent in 0..5 {
-        register(&mut world, agent, &skills);
+        register(&mut harness, agent, &skills);
     }
     for (query, rows) in [
         (json!({}), 50),
@@ -153,7 +156,7 @@ fn an_answer_has_so_many_rows_and_no_more() {
         (json!({"limit": 61}), 60),
         (json!({"limit": 1e300}), 60),
     ] {
-        assert_eq!(found(&mut world, &query).len(), rows, "{query}");
+        assert_eq!(found(&mut harness, &query).len(), rows, "{query}");
     }
 }
 
@@ -163,21 +166,25 @@ fn the_oldest_registrations_make_place() {
         skills: 3,
         ..Limits::default()
     };
-    let mut world = World::with(4, limits);
+    let mut harness = TestHarness::with(4, limits);
     for agent in 1..=3 {
-        world.now += 1;
-        register(&mut world, agent, r#"[{"capability":"a"}]"#);
+        harness.now += 1;
+        register(&mut harness, agent, r#"[{"capability":"a"}]"#);
     }
-    register(&mut world, 3, r#"[{"capability":"b"},{"capability":"c"}]"#);
-    assert_eq!(found(&mut world, &json!({})), ["b", "c", "a"]);
+    register(
+        &mut harness,
+        3,
+        r#"[{"capability":"b"},{"capability":"c"}]"#,
+    );
+    assert_eq!(found(&mut harness, &json!({})), ["b", "c", "a"]);
     assert_eq!(
-        search(&mut world, &json!({}))["results"][2]["agent_id"],
-        json!(world.id(2))
+        search(&mut harness, &json!({}))["results"][2]["agent_id"],
+        json!(harness.id(2))
     );
     assert_eq!(
         keys(
-            &register(&mut world, 2, r#"[{"capability":"d"}]"#),
-            &world.id(2)
+            &register(&mut harness, 2, r#"[{"capability":"d"}]"#),
+            &harness.id(2)
         ),
         ["type", "ts", "agent_id", "skills_count", "registered_at"]
     );

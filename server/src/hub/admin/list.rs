@@ -33,8 +33,8 @@ impl Page {
             Some(Some("bans")) => true,
             _ => return Err(invalid("what must be \"allowed\" or \"bans\"")),
         };
-        let place = |value: &Value| value.as_str()?.parse().ok();
-        let after = field("after").map_or(Some(0), place);
+        let position = |value: &Value| value.as_str()?.parse().ok();
+        let after = field("after").map_or(Some(0), position);
         let after = after.ok_or_else(|| invalid("after must be the next of an earlier page"))?;
         let count = |value: &Value| usize::try_from(value.as_u64()?).ok();
         let most = field("limit").map_or(Some(ENTRIES), count);
@@ -50,13 +50,13 @@ impl Page {
     /// The entries that fit, and where the next page begins.
     fn fill(&self, found: Vec<(i64, Value)>) -> (Vec<Value>, Option<String>) {
         let (mut entries, mut bytes, mut last) = (vec![], 0, self.after);
-        for (place, entry) in found {
+        for (position, entry) in found {
             bytes += entry.to_string().len();
             if entries.len() == self.most || (bytes > BYTES && !entries.is_empty()) {
                 return (entries, Some(last.to_string()));
             }
             entries.push(entry);
-            last = place;
+            last = position;
         }
         (entries, None)
     }
@@ -75,22 +75,22 @@ impl Hub {
         let mut result = if page.bans {
             self.check_admin(id, fields, Key::Allowlist)?;
             let found = self.store.bans_after(after, most).map_err(storage)?;
-            let entry = |(place, ban): (i64, agentchat_store::Ban)| {
+            let entry = |(position, ban): (i64, agentchat_store::Ban)| {
                 let agent = format!("@{}", ban.agent);
                 let entry = json!({"agentId": agent, "reason": ban.reason, "bannedAt": ban.at});
-                (place, entry)
+                (position, entry)
             };
             let (entries, next) = page.fill(found.into_iter().map(entry).collect());
             json!({"action": "list", "what": "bans", "entries": entries, "next": next})
         } else {
             self.check_allowlist(id, fields)?;
             let found = self.store.allowed_after(after, most).map_err(storage)?;
-            let entry = |(place, allowed): (i64, agentchat_store::Allowed)| {
+            let entry = |(position, allowed): (i64, agentchat_store::Allowed)| {
                 let prefix: String = allowed.pubkey.chars().take(40).collect();
                 let agent = format!("@{}", agent_id(&allowed.pubkey));
                 let entry = json!({"agentId": agent, "pubkeyPrefix": format!("{prefix}..."),
                     "approvedAt": allowed.approved_at, "note": allowed.note});
-                (place, entry)
+                (position, entry)
             };
             let (entries, next) = page.fill(found.into_iter().map(entry).collect());
             let strict = self.settings.allowlist.strict;
@@ -118,14 +118,14 @@ mod tests {
     #[test]
     fn a_page_ends_before_it_is_too_large_and_the_next_goes_on_there() {
         let whole = page(json!({})).unwrap();
-        let large = |place: i64| (place, Value::String("x".repeat(BYTES / 2 - 100)));
+        let large = |position: i64| (position, Value::String("x".repeat(BYTES / 2 - 100)));
         let (entries, next) = whole.fill(vec![large(3), large(5), large(8)]);
         assert_eq!((entries.len(), next.as_deref()), (2, Some("5")));
         // One that is too large by itself is still told.
         let (entries, next) = whole.fill(vec![(3, "x".repeat(2 * BYTES).into()), large(5)]);
         assert_eq!((entries.len(), next.as_deref()), (1, Some("3")));
         let short = page(json!({"limit": 2, "after": "3"})).unwrap();
-        let small = |place: i64| (place, json!(place));
+        let small = |position: i64| (position, json!(position));
         let (entries, next) = short.fill(vec![small(5), small(8), small(9)]);
         assert_eq!(
             (entries, next.as_deref()),

@@ -2,9 +2,9 @@
 
 use super::*;
 
-/// The codes of the errors that were said.
+/// The codes of the errors that were received.
 pub fn codes(queue: &mut Queue) -> Vec<String> {
-    let frames = said(queue).into_iter();
+    let frames = received(queue).into_iter();
     let errors = frames.filter(|frame| frame["type"] == "ERROR");
     errors
         .map(|error| error["code"].as_str().unwrap().to_owned())
@@ -75,7 +75,7 @@ fn lists_of_keys_bans_and_grants() {
         .zip(&keys)
         .map(|(id, key)| fixture.agent_of(id, "more", key))
         .collect();
-    said(&mut ada);
+    received(&mut ada);
     fixture.hub.settings.limits.listed = 2;
     fixture.batch(&[
         word(&ids[0], true),
@@ -133,7 +133,7 @@ fn the_age_of_messages() {
     let mut fixture = Fixture::with(json!({"retain_days": 1}), |_| {});
     let (mut ada, _cut) = fixture.agent(1, "ada");
     fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
-    said(&mut ada);
+    received(&mut ada);
     let (day, minute) = (24 * 3_600_000, 60_000);
     for (offset, age) in [(1, day + minute), (2, day - minute)] {
         fixture
@@ -147,7 +147,7 @@ fn the_age_of_messages() {
     let kept = fixture.hub.store.after("#general", 0, 9, 999).unwrap();
     assert_eq!(kept, [(2, "{}".into())]);
     fixture.batch(&[(1, message("three"))]);
-    assert_eq!(said(&mut ada)[0]["offset"], 3);
+    assert_eq!(received(&mut ada)[0]["offset"], 3);
 }
 
 #[test]
@@ -158,11 +158,11 @@ fn who_reads_up_too_slowly_is_told_that_history_is_gone() {
     let wide = "x".repeat(200_000);
     for _ in 0..5 {
         fixture.batch(&[(1, message(&wide))]);
-        said(&mut ada);
+        received(&mut ada);
     }
     let (mut sam, _cut) = fixture.agent(2, "sam");
     fixture.batch(&[(2, json!({"type": "JOIN", "channel": "#general"}))]);
-    assert!(!said(&mut sam).is_empty());
+    assert!(!received(&mut sam).is_empty());
     // One or two of five are on their way, and the rest is taken away.
     for n in 0..40 {
         fixture.batch(&[(1, message(&n.to_string()))]);
@@ -184,10 +184,13 @@ fn notices_of_many() {
     for many in [2, 3] {
         let ids = 10..10 + many;
         let _queues: Vec<_> = ids.clone().map(|id| fixture.agent(id, "more")).collect();
-        said(&mut ada);
+        received(&mut ada);
         let gone = ids.map(|id| Command::Gone { id });
         fixture.carry_out(gone);
-        let types: Vec<_> = said(&mut ada).iter().map(|f| f["type"].clone()).collect();
+        let types: Vec<_> = received(&mut ada)
+            .iter()
+            .map(|f| f["type"].clone())
+            .collect();
         match many {
             2 => assert_eq!(types, ["AGENT_LEFT", "AGENT_LEFT"]),
             _ => assert_eq!(types, ["AGENTS_CHANGED"]),
@@ -197,16 +200,16 @@ fn notices_of_many() {
     for (frames, told) in [(3, 3), (2, 1)] {
         fixture.hub.settings.limits.notice_frames = frames;
         let _queues: Vec<_> = (20..23).map(|id| fixture.agent(id, "more")).collect();
-        said(&mut ada);
+        received(&mut ada);
         fixture.carry_out((20..23).map(|id| Command::Gone { id }));
-        assert_eq!(said(&mut ada).len(), told);
+        assert_eq!(received(&mut ada).len(), told);
     }
 }
 
 /// What was told of comings and goings: type and channel.
 fn told(queue: &mut Queue) -> Vec<(String, String)> {
     let text = |frame: &Value, key: &str| frame[key].as_str().unwrap().to_owned();
-    let frames = said(queue).into_iter();
+    let frames = received(queue).into_iter();
     let notices = frames.filter(|f| f["type"].as_str().unwrap().starts_with("AGENT"));
     notices
         .map(|f| (text(&f, "type"), text(&f, "channel")))
@@ -222,7 +225,7 @@ fn rounds() -> (Fixture, Queue, Cut) {
         fixture.batch(&[(1, create)]);
     }
     fixture.hub.settings.limits.notice = std::time::Duration::from_secs(3600);
-    said(&mut ada);
+    received(&mut ada);
     (fixture, ada, cut)
 }
 
@@ -238,8 +241,8 @@ fn who_shows_itself_is_introduced_before() {
         let (_sam, _cut) = fixture.agent(2, "sam");
         assert_eq!(told(&mut ada), []);
         fixture.batch(&[(2, frame.clone())]);
-        let heard = said(&mut ada);
-        let types: Vec<_> = heard.iter().map(|f| f["type"].as_str().unwrap()).collect();
+        let frames = received(&mut ada);
+        let types: Vec<_> = frames.iter().map(|f| f["type"].as_str().unwrap()).collect();
         assert_eq!(types[..2], ["AGENT_JOINED", "AGENT_JOINED"], "{frame}");
         assert_eq!(types.len(), 3, "{frame}");
     }
@@ -268,7 +271,7 @@ fn who_comes_and_goes_within_a_round_is_told_of_unless_there_are_many() {
         fixture.gone(9);
         fixture.hub.notices.clear_pause();
         fixture.batch(&[]);
-        said(&mut ada);
+        received(&mut ada);
     }
 }
 
@@ -278,7 +281,7 @@ fn what_is_said_in_a_batch_leaves_room_in_every_queue_and_the_rest_comes_with_th
     let mut fixture = Fixture::with(json!({}), |limits| limits.queue_bytes = bytes);
     let (mut ada, _cut) = fixture.agent(1, "ada");
     fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
-    said(&mut ada);
+    received(&mut ada);
     let frames = (1..=200).map(|n: u32| said_by(1, &message(&n.to_string().repeat(100))));
     let mut commands: VecDeque<_> = frames.collect();
     let (mut offset, mut batches) = (0, 0);
@@ -289,7 +292,7 @@ fn what_is_said_in_a_batch_leaves_room_in_every_queue_and_the_rest_comes_with_th
         let weight = fixture.hub.outbound.weight();
         assert!(weight < bytes / 3 + 1000, "{weight} bytes in one batch");
         fixture.hub.deliver().unwrap();
-        for frame in said(&mut ada) {
+        for frame in received(&mut ada) {
             offset += 1;
             assert_eq!(frame["offset"], offset);
         }
@@ -304,7 +307,7 @@ fn what_is_left_of_those_who_are_sent_away_is_not_carried_out_and_the_end_is_the
     let mut fixture = Fixture::with(json!({}), |limits| limits.queue_bytes = 60_000);
     let (mut ada, mut cut) = fixture.agent(1, "ada");
     fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
-    said(&mut ada);
+    received(&mut ada);
     let wide = "x".repeat(10_000);
     let mut commands: VecDeque<_> = (0..9).map(|_| said_by(1, &message(&wide))).collect();
     let store = Store::open(&fixture.dir.path().join("chat.db")).unwrap();
@@ -322,8 +325,8 @@ fn what_is_left_of_those_who_are_sent_away_is_not_carried_out_and_the_end_is_the
     fixture.hub.batch(&mut commands).unwrap();
     fixture.hub.deliver().unwrap();
     assert!(fixture.hub.stopping);
-    let heard = said(&mut eve);
-    let messages = heard.iter().filter(|frame| frame["type"] == "MSG");
+    let frames = received(&mut eve);
+    let messages = frames.iter().filter(|frame| frame["type"] == "MSG");
     let messages: Vec<_> = messages.map(|m| (&m["content"], &m["offset"])).collect();
     assert_eq!(messages, [(&json!("before"), &json!(1))]);
 }

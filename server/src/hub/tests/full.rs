@@ -18,7 +18,10 @@ fn dispute(fixture: &mut Fixture, keys: &[Identity; 2], ada: &mut Queue) {
         1,
         json!({"type": "PROPOSAL", "to": to, "task": "t", "sig": sig}),
     )]);
-    let proposal = said(ada).pop().unwrap()["id"].as_str().unwrap().to_owned();
+    let proposal = received(ada).pop().unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let sig = keys[1].sign(&signing::accept(&proposal, None, None));
     let commitment = sha256_hex("n");
     let intent = keys[0].sign(&signing::dispute_intent(&proposal, "r", &commitment));
@@ -36,7 +39,7 @@ fn dispute(fixture: &mut Fixture, keys: &[Identity; 2], ada: &mut Queue) {
 }
 
 fn hears(queue: &mut Queue, type_: &str) -> bool {
-    said(queue).iter().any(|frame| frame["type"] == type_)
+    received(queue).iter().any(|frame| frame["type"] == type_)
 }
 
 #[test]

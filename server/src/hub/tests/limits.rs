@@ -6,14 +6,14 @@ fn with(bound: impl FnOnce(&mut Limits)) -> (Fixture, Queue, Cut) {
     let mut fixture = Fixture::with(json!({}), bound);
     let (mut ada, cut) = fixture.agent(1, "ada");
     fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
-    said(&mut ada);
+    received(&mut ada);
     (fixture, ada, cut)
 }
 
 /// What comes of one frame.
 fn tell(fixture: &mut Fixture, queue: &mut Queue, frame: Value) -> Vec<Value> {
     fixture.batch(&[(1, frame)]);
-    said(queue)
+    received(queue)
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn names_nicks_and_channels() {
     fixture.batch(&[(9, identify(33))]);
     assert_eq!(codes(&mut open), ["INVALID_MSG"]);
     fixture.batch(&[(9, identify(32))]);
-    assert_eq!(said(&mut open)[0]["type"], "WELCOME");
+    assert_eq!(received(&mut open)[0]["type"], "WELCOME");
     let (mut ada, _cut) = fixture.agent(1, "ada");
     let nick = |length| json!({"type": "SET_NICK", "nick": "n".repeat(length)});
     let create =
@@ -112,14 +112,14 @@ fn bytes_before_and_after_one_says_who_one_is() {
     let mut fixture = Fixture::with(json!({}), bound);
     let (mut open, _cut) = fixture.open(1);
     fixture.batch(&[(1, ping(900)), (1, ping(100))]);
-    assert_eq!((said(&mut open).len(), ends(&mut open)), (2, None));
+    assert_eq!((received(&mut open).len(), ends(&mut open)), (2, None));
     fixture.batch(&[(1, ping(24))]);
     assert_eq!(ends(&mut open), Some((1008, "Rate limit exceeded")));
 
     let (mut ada, _cut) = fixture.agent(2, "ada");
     let spent = fixture.hub.peers[&2].spent.bytes();
     fixture.batch(&[(2, ping(4000 - spent))]);
-    assert_eq!((said(&mut ada).len(), ends(&mut ada)), (1, None));
+    assert_eq!((received(&mut ada).len(), ends(&mut ada)), (1, None));
     fixture.batch(&[(2, ping(24))]);
     assert_eq!(ends(&mut ada), Some((1008, "Rate limit exceeded")));
 }
@@ -194,11 +194,11 @@ fn names_in_a_nudge() {
     fixture.batch(&[(1, json!({"type": "CREATE_CHANNEL", "channel": "#general"}))]);
     for (others, wanted) in [(1, ""), (2, "and 1 others")] {
         let _agent = fixture.agent(1 + others, "more");
-        said(&mut ada);
+        received(&mut ada);
         fixture.hub.rooms[0].active = 0;
         fixture.hub.look();
         fixture.batch(&[]);
-        let nudge = said(&mut ada).pop().unwrap()["content"]
+        let nudge = received(&mut ada).pop().unwrap()["content"]
             .as_str()
             .unwrap()
             .to_owned();

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Court, MINUTE, types};
-use crate::world::{code, frames};
+use crate::harness::{code, frames};
 
 #[test]
 fn evidence_begins_when_all_have_accepted() {
@@ -18,10 +18,10 @@ fn evidence_begins_when_all_have_accepted() {
     assert_eq!(code(court.judge(panel[0])), "DISPUTE_NOT_ARBITER");
     court.judge(panel[1]).unwrap();
     assert_eq!(code(court.testify(0, "[]", "s")), "DISPUTE_DEADLINE_PASSED");
-    court.world.restart();
+    court.harness.restart();
     let effects = court.judge(panel[2]).unwrap();
     assert_eq!(types(&effects), ["MSG", "MSG"]);
-    assert_eq!(frames(&effects, &court.world.id(1))[0]["from"], "@server");
+    assert_eq!(frames(&effects, &court.harness.id(1))[0]["from"], "@server");
 }
 
 #[test]
@@ -30,16 +30,16 @@ fn who_declines_is_replaced_and_the_dispute_goes_on() {
     let panel = court.panel();
     let spare = (2..6).find(|judge| !panel.contains(judge)).unwrap();
     assert_eq!(court.decline(0).unwrap(), [], "not an arbiter");
-    court.world.now += 20 * MINUTE;
+    court.harness.now += 20 * MINUTE;
     let effects = court.decline(panel[1]).unwrap();
-    let told = &frames(&effects, &court.world.id(spare))[0];
+    let told = &frames(&effects, &court.harness.id(spare))[0];
     assert_eq!(
         (&told["type"], &told["is_replacement"]),
         (&json!("ARBITER_ASSIGNED"), &json!(true))
     );
     assert_eq!(
         told["response_deadline"],
-        json!(court.world.now + 30 * MINUTE)
+        json!(court.harness.now + 30 * MINUTE)
     );
     assert_eq!(
         code(court.judge(panel[1])),
@@ -49,7 +49,7 @@ fn who_declines_is_replaced_and_the_dispute_goes_on() {
     for arbiter in [panel[0], panel[2], spare] {
         court.judge(arbiter).unwrap();
     }
-    let ready = court.world.pass(60 * MINUTE);
+    let ready = court.harness.pass(60 * MINUTE);
     assert_eq!(types(&ready), ["CASE_READY"; 3]);
     for arbiter in [panel[0], panel[2]] {
         assert_eq!(types(&court.vote(arbiter, "disputant").unwrap()), [""; 0]);
@@ -60,7 +60,7 @@ fn who_declines_is_replaced_and_the_dispute_goes_on() {
         ["VERDICT"; 6],
         "who was replaced hears it too"
     );
-    let verdict = &frames(&effects, &court.world.id(panel[1]))[0];
+    let verdict = &frames(&effects, &court.harness.id(panel[1]))[0];
     assert_eq!(verdict["arbiter_results"].as_array().unwrap().len(), 3);
 }
 
@@ -91,11 +91,14 @@ fn a_decline_may_be_unsigned_and_a_wrong_signature_is_none() {
     let mut frame =
         json!({"type": "ARBITER_DECLINE", "dispute_id": court.dispute, "sig": "bad-signature"});
     assert_eq!(
-        code(court.world.ask(panel[0], &frame)),
+        code(court.harness.ask(panel[0], &frame)),
         "VERIFICATION_FAILED"
     );
     frame["dispute_id"] = json!("disp_x");
-    assert_eq!(code(court.world.ask(panel[0], &frame)), "DISPUTE_NOT_FOUND");
+    assert_eq!(
+        code(court.harness.ask(panel[0], &frame)),
+        "DISPUTE_NOT_FOUND"
+    );
 }
 
 #[test]
@@ -103,7 +106,7 @@ fn arbiters_who_do_not_answer_end_it() {
     let mut court = Court::new(3);
     let panel = court.panel();
     court.judge(panel[0]).unwrap();
-    let effects = court.world.pass(30 * MINUTE);
+    let effects = court.harness.pass(30 * MINUTE);
     assert_eq!(types(&effects), ["DISPUTE_FALLBACK", "DISPUTE_FALLBACK"]);
     assert_eq!(code(court.judge(panel[1])), "DISPUTE_NOT_ARBITER");
 }

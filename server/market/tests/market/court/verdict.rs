@@ -4,26 +4,29 @@ use agentchat_protocol::signing;
 use serde_json::{Value, json};
 
 use super::{Court, MINUTE, types};
-use crate::world::{code, frames, hooks, keys, text};
+use crate::harness::{code, frames, hooks, keys, text};
 
 #[test]
 fn votes_and_evidence_count_no_more_when_time_is_over_also_before_the_tick() {
     let mut court = Court::new(3);
     let panel = court.deliberation();
     court.vote(panel[0], "disputant").unwrap();
-    court.world.now += 60 * MINUTE;
+    court.harness.now += 60 * MINUTE;
     assert_eq!(
         code(court.vote(panel[1], "disputant")),
         "DISPUTE_NOT_ARBITER"
     );
-    let effects = court.world.pass(0);
-    assert_eq!(frames(&effects, &court.world.id(0))[0]["verdict"], "mutual");
+    let effects = court.harness.pass(0);
+    assert_eq!(
+        frames(&effects, &court.harness.id(0))[0]["verdict"],
+        "mutual"
+    );
 
     let mut court = Court::new(3);
     for arbiter in court.panel() {
         court.judge(arbiter).unwrap();
     }
-    court.world.now += 60 * MINUTE;
+    court.harness.now += 60 * MINUTE;
     assert_eq!(code(court.testify(0, "[]", "")), "DISPUTE_DEADLINE_PASSED");
 }
 
@@ -60,19 +63,19 @@ fn evidence_is_given_once_within_its_bounds_and_shown_to_arbiters_alone() {
     let effects = court.testify(0, item, &statement).unwrap();
     assert_eq!(types(&effects), ["EVIDENCE_RECEIVED"; 5]);
     assert_eq!(
-        frames(&effects, &court.world.id(1)),
+        frames(&effects, &court.harness.id(1)),
         [
-            json!({"type": "EVIDENCE_RECEIVED", "ts": court.world.now, "dispute_id": court.dispute,
-            "from": court.world.id(0), "items_count": 1})
+            json!({"type": "EVIDENCE_RECEIVED", "ts": court.harness.now, "dispute_id": court.dispute,
+            "from": court.harness.id(0), "items_count": 1})
         ]
     );
     assert_eq!(
         text(court.testify(0, "[]", "")),
         "you have given evidence, and once is all"
     );
-    court.world.restart();
-    let effects = court.world.pass(60 * MINUTE);
-    let (id, now) = (court.world.id(panel[0]), court.world.now);
+    court.harness.restart();
+    let effects = court.harness.pass(60 * MINUTE);
+    let (id, now) = (court.harness.id(panel[0]), court.harness.now);
     assert_eq!(types(&effects), ["CASE_READY"; 3]);
     assert_eq!(
         keys(&effects, &id).join(" "),
@@ -95,7 +98,7 @@ fn evidence_is_given_once_within_its_bounds_and_shown_to_arbiters_alone() {
     );
     assert_eq!(
         ready["proposal"],
-        json!({"id": court.proposal, "from": court.world.id(0), "to": court.world.id(1), "task": "Test task",
+        json!({"id": court.proposal, "from": court.harness.id(0), "to": court.harness.id(1), "task": "Test task",
             "amount": null, "currency": null})
     );
     assert_eq!(code(court.testify(1, "[]", "")), "DISPUTE_DEADLINE_PASSED");
@@ -113,12 +116,12 @@ fn a_majority_decides_and_the_deal_is_over() {
         "once is all"
     );
     court.vote(panel[1], "respondent").unwrap();
-    court.world.restart();
+    court.harness.restart();
     let effects = court.vote(panel[2], "disputant").unwrap();
     let expected = [["VERDICT"; 5], ["SETTLEMENT_COMPLETE"; 5]].concat();
     assert_eq!(types(&effects), expected);
-    let (filer, other, now) = (court.world.id(0), court.world.id(1), court.world.now);
-    let arbiter = |place: usize| court.world.id(panel[place]);
+    let (filer, other, now) = (court.harness.id(0), court.harness.id(1), court.harness.now);
+    let arbiter = |place: usize| court.harness.id(panel[place]);
     let vote = |place, verdict| json!({"arbiter": arbiter(place), "verdict": verdict, "reasoning": "because"});
     let result = |place, verdict, reward| {
         let mut result = vote(place, verdict);
@@ -142,18 +145,18 @@ fn a_majority_decides_and_the_deal_is_over() {
                 filer: change(1204, 4), other: change(1192, -8), arbiter(0): change(1205, 5),
                 arbiter(1): change(1200, 0), arbiter(2): change(1205, 5)}})
     );
-    assert_eq!(court.world.rating(panel[1]), (1200, 11));
+    assert_eq!(court.harness.rating(panel[1]), (1200, 11));
     assert_eq!(hooks(&effects)[0]["event"], "settlement:verdict");
     let proposal = court.proposal.clone();
     assert_eq!(
-        text(court.world.complete(0, &proposal)),
+        text(court.harness.complete(0, &proposal)),
         "PROPOSAL_NOT_ACCEPTED"
     );
     assert_eq!(
-        text(court.world.contest(1, &proposal)),
+        text(court.harness.contest(1, &proposal)),
         "PROPOSAL_NOT_ACCEPTED"
     );
-    court.world.deal(0, 1, (1104, 1092));
+    court.harness.deal(0, 1, (1104, 1092));
 }
 
 #[test]
@@ -161,8 +164,8 @@ fn who_does_not_vote_forfeits_and_without_a_majority_both_lose() {
     let mut court = Court::new(3);
     let panel = court.deliberation();
     court.vote(panel[0], "disputant").unwrap();
-    let effects = court.world.pass(60 * MINUTE);
-    let verdict = &frames(&effects, &court.world.id(0))[0];
+    let effects = court.harness.pass(60 * MINUTE);
+    let verdict = &frames(&effects, &court.harness.id(0))[0];
     assert_eq!(
         (
             &verdict["verdict"],
@@ -172,9 +175,9 @@ fn who_does_not_vote_forfeits_and_without_a_majority_both_lose() {
     );
     assert_eq!(
         verdict["arbiter_results"][1],
-        json!({"arbiter": court.world.id(panel[1]), "verdict": null, "reasoning": null, "reward": -25})
+        json!({"arbiter": court.harness.id(panel[1]), "verdict": null, "reasoning": null, "reward": -25})
     );
-    let ratings = [0, 1, panel[0], panel[1], panel[2]].map(|agent| court.world.rating(agent).0);
+    let ratings = [0, 1, panel[0], panel[1], panel[2]].map(|agent| court.harness.rating(agent).0);
     assert_eq!(ratings, [1192, 1192, 1200, 1175, 1175]);
 }
 
@@ -186,21 +189,21 @@ fn a_vote_has_a_short_reasoning() {
     let mut frame = json!({"type": "ARBITER_VOTE", "dispute_id": court.dispute, "verdict": "mutual",
         "reasoning": "x".repeat(501)});
     assert_eq!(
-        code(court.world.signed(panel[0], frame.clone(), &text)),
+        code(court.harness.signed(panel[0], frame.clone(), &text)),
         "DISPUTE_NOT_ARBITER"
     );
     frame["reasoning"] = json!("x".repeat(500));
-    court.world.signed(panel[0], frame, &text).unwrap();
+    court.harness.signed(panel[0], frame, &text).unwrap();
 }
 
 #[test]
 fn a_proposal_before_the_court_is_kept_until_that_is_over() {
     let mut court = Court::new(3);
     let more = json!({"expires": 60});
-    court.proposal = court.world.propose(0, 1, more).unwrap();
+    court.proposal = court.harness.propose(0, 1, more).unwrap();
     let proposal = court.proposal.clone();
-    court.world.accept(1, &proposal, 0).unwrap();
-    court.world.pass(24 * 60 * MINUTE + 50_000);
+    court.harness.accept(1, &proposal, 0).unwrap();
+    court.harness.pass(24 * 60 * MINUTE + 50_000);
     let panel = court.deliberation();
     court.vote(panel[0], "disputant").unwrap();
     court.vote(panel[1], "disputant").unwrap();
@@ -208,15 +211,15 @@ fn a_proposal_before_the_court_is_kept_until_that_is_over() {
     assert_eq!(types(&effects).len(), 10);
     let kept = |court: &Court| {
         court
-            .world
+            .harness
             .market
             .records()
             .iter()
             .any(|r| r.key().id == court.proposal)
     };
-    court.world.pass(24 * 60 * MINUTE - 1);
+    court.harness.pass(24 * 60 * MINUTE - 1);
     assert!(kept(&court));
-    court.world.pass(1);
+    court.harness.pass(1);
     assert!(!kept(&court));
     assert_eq!(code(court.vote(panel[0], "disputant")), "DISPUTE_NOT_FOUND");
 }

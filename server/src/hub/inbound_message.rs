@@ -15,7 +15,7 @@ use crate::{
 /// What of a MSG counts.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Heard<'f> {
+pub struct InboundMessage<'f> {
     #[serde(borrow, rename = "type")]
     type_: Cow<'f, str>,
     #[serde(borrow)]
@@ -28,18 +28,18 @@ pub struct Heard<'f> {
     pub in_reply_to: Option<Value>,
 }
 
-impl<'f> Heard<'f> {
+impl<'f> InboundMessage<'f> {
     /// Reads a frame; none when it is another one, or not well-formed: then the tree tells what is wrong.
     pub fn read(frame: &'f str) -> Option<Self> {
-        if let Some(heard) = Self::usual(frame) {
-            return Some(heard);
+        if let Some(inbound) = Self::usual(frame) {
+            return Some(inbound);
         }
         // Of another type, it is not worth the try.
         if !frame.contains("\"MSG\"") || !frame.trim_ascii_start().starts_with('{') {
             return None;
         }
-        let heard: Self = serde_json::from_str(frame).ok()?;
-        (heard.type_ == "MSG").then_some(heard)
+        let inbound: Self = serde_json::from_str(frame).ok()?;
+        (inbound.type_ == "MSG").then_some(inbound)
     }
 
     /// Reads a frame as `JSON.stringify` and serde write most: texts in which nothing is escaped, and no
@@ -84,7 +84,10 @@ fn text(json: &str) -> Option<(&str, &str)> {
 
 impl Hub {
     /// Reads the fields of a frame, or says what is wrong with them.
-    pub(super) fn heard<'f>(&self, fields: &'f Map<String, Value>) -> Result<Heard<'f>, Refusal> {
+    pub(super) fn inbound_message<'f>(
+        &self,
+        fields: &'f Map<String, Value>,
+    ) -> Result<InboundMessage<'f>, Refusal> {
         let limits = &self.settings.limits;
         let to = frame::text(fields, "to")?;
         let content = frame::content(fields, limits.content)?;
@@ -94,7 +97,7 @@ impl Hub {
             Some(Value::String(sig)) => Some(sig.clone()),
             Some(_) => return Err(wrong_sig(most)),
         };
-        Ok(Heard {
+        Ok(InboundMessage {
             type_: "MSG".into(),
             to: to.into(),
             content: content.into(),
@@ -105,28 +108,31 @@ impl Hub {
     }
 
     /// Whether all of it keeps the bounds. What is empty is left out, as is what answers nothing.
-    pub(super) fn bounded<'f>(&self, mut heard: Heard<'f>) -> Result<Heard<'f>, Refusal> {
+    pub(super) fn bounded<'f>(
+        &self,
+        mut inbound: InboundMessage<'f>,
+    ) -> Result<InboundMessage<'f>, Refusal> {
         let limits = &self.settings.limits;
-        frame::bounded(&heard.content, limits.content)?;
-        if !heard.to.starts_with(['#', '@']) {
+        frame::bounded(&inbound.content, limits.content)?;
+        if !inbound.to.starts_with(['#', '@']) {
             return Err(invalid("to must start with # or @"));
         }
         let most = limits.field;
-        heard.sig = heard.sig.filter(|sig| !sig.is_empty());
-        if heard.sig.as_ref().is_some_and(|sig| sig.len() > most) {
+        inbound.sig = inbound.sig.filter(|sig| !sig.is_empty());
+        if inbound.sig.as_ref().is_some_and(|sig| sig.len() > most) {
             return Err(wrong_sig(most));
         }
-        if let Some(id) = &heard.client_msg_id {
+        if let Some(id) = &inbound.client_msg_id {
             self.bounded_client_id(id)?;
         }
-        heard.in_reply_to = heard.in_reply_to.filter(|value| {
+        inbound.in_reply_to = inbound.in_reply_to.filter(|value| {
             let length = match value {
                 Value::String(text) => text.len(),
                 other => other.to_string().len(),
             };
             frame::is_true(value) && length <= most
         });
-        Ok(heard)
+        Ok(inbound)
     }
 }
 
@@ -141,15 +147,15 @@ mod tests {
     use super::*;
 
     fn fields(
-        heard: Option<Heard<'_>>,
+        inbound: Option<InboundMessage<'_>>,
     ) -> Option<(String, String, Option<String>, Option<String>)> {
-        let heard = heard?;
-        assert_eq!((&*heard.type_, heard.in_reply_to), ("MSG", None));
+        let inbound = inbound?;
+        assert_eq!((&*inbound.type_, inbound.in_reply_to), ("MSG", None));
         Some((
-            heard.to.into(),
-            heard.content.into(),
-            heard.sig,
-            heard.client_msg_id,
+            inbound.to.into(),
+            inbound.content.into(),
+            inbound.sig,
+            inbound.client_msg_id,
         ))
     }
 
@@ -181,7 +187,7 @@ mod tests {
             for (before, between) in [(r#"{"type":"MSG","#, ""), (r#"{"type":"MSG", "#, " ")] {
                 let frame =
                     format!(r#"{before}"to":{between}"{to}","content":"{content}"{more}}}"#);
-                let read = fields(Heard::usual(&frame));
+                let read = fields(InboundMessage::usual(&frame));
                 usual += usize::from(read.is_some());
                 if let Some(read) = read {
                     let by_serde = serde_json::from_str(&frame).unwrap();
@@ -199,16 +205,16 @@ mod tests {
             r#"{"type":"MSG","to":"a","content":"b"}}"#,
             r#"{"type":"MSG","to":"a","content":"b"} "#,
         ] {
-            assert!(Heard::usual(other).is_none(), "{other}");
+            assert!(InboundMessage::usual(other).is_none(), "{other}");
         }
     }
 
     #[test]
     fn what_is_well_formed_is_read_and_everything_else_is_left_to_the_tree() {
         let frame = r##"{"type":"MSG","to":"#a","content":"x\n","in_reply_to":"m1"}"##;
-        let heard = Heard::read(frame).unwrap();
-        assert_eq!((&*heard.to, &*heard.content), ("#a", "x\n"));
-        assert_eq!(heard.in_reply_to, Some("m1".into()));
+        let inbound = InboundMessage::read(frame).unwrap();
+        assert_eq!((&*inbound.to, &*inbound.content), ("#a", "x\n"));
+        assert_eq!(inbound.in_reply_to, Some("m1".into()));
         for other in [
             r##"{"type":"TYPING","to":"#a","content":"\"MSG\"","also":"MSG"}"##,
             r##"{"type":"MSG","to":"#a"}"##,
@@ -224,7 +230,7 @@ mod tests {
             r##"["MSG"]"##,
             r##" ["MSG","#a","x",null,null,null]"##,
         ] {
-            assert!(Heard::read(other).is_none(), "{other}");
+            assert!(InboundMessage::read(other).is_none(), "{other}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use agentchat_protocol::{json as written, sha256_hex, signing};
 
 use super::{
-    world::{World, at, identity},
+    harness::{TestHarness, at, identity},
     *,
 };
 
@@ -60,16 +60,16 @@ const TYPES: [&str; 49] = [
 ];
 
 /// A frame, and the connection that says it.
-pub fn frame(choices: &mut Choices<'_>, world: &World) -> (u64, String) {
+pub fn frame(choices: &mut Choices<'_>, harness: &TestHarness) -> (u64, String) {
     let type_ = *choices.one(&TYPES);
-    let mut id = world.someone(choices);
-    let mut frame = sense(choices, world, id, type_);
+    let mut id = harness.someone(choices);
+    let mut frame = sense(choices, harness, id, type_);
     frame["type"] = type_.into();
     // Mostly one of those who may.
     let subject = frame["dispute_id"]
         .as_str()
         .or(frame["proposal_id"].as_str());
-    if let (Some(who), false) = (world.party(choices, subject), choices.once_in(8)) {
+    if let (Some(who), false) = (harness.party(choices, subject), choices.once_in(8)) {
         id = who;
     }
     if choices.once_in(16) {
@@ -95,13 +95,13 @@ pub fn frame(choices: &mut Choices<'_>, world: &World) -> (u64, String) {
 }
 
 /// What usually is in a frame.
-fn sense(choices: &mut Choices<'_>, world: &World, id: u64, type_: &str) -> Value {
-    let other = at(choices.below(world::IDENTITIES) as u64);
+fn sense(choices: &mut Choices<'_>, harness: &TestHarness, id: u64, type_: &str) -> Value {
+    let other = at(choices.below(harness::IDENTITIES) as u64);
     let channel = *choices.one(&["#general", "#general", "#a", "#b", "#none"]);
     let to = *choices.one(&["#general", "#a", other.as_str()]);
     // Mostly the newest.
     let mut known = |key: &str| {
-        let ids = world.ids.get(key).map(Vec::as_slice).unwrap_or_default();
+        let ids = harness.ids.get(key).map(Vec::as_slice).unwrap_or_default();
         let back = if choices.once_in(3) {
             choices.below(3)
         } else {

@@ -1,4 +1,4 @@
-//! The hub, who is connected to it, and what they have heard of.
+//! The hub under test, its connections, and what they have received.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -23,15 +23,15 @@ pub const IDENTITIES: usize = 6;
 const REMEMBERED: usize = 3;
 
 /// A hub without sockets and without a disk.
-pub struct World {
+pub struct TestHarness {
     pub hub: Hub,
     pub peers: BTreeMap<u64, Queue>,
     pub waiting: VecDeque<Command>,
-    /// Ids that were heard of, newest last, by the field in which they stand.
+    /// Ids that were received, newest last, by the field in which they stand.
     pub ids: HashMap<&'static str, Vec<String>>,
     /// Who takes part in a proposal or judges in a dispute.
     parties: HashMap<String, Vec<String>>,
-    heard: BTreeSet<String>,
+    received: BTreeSet<String>,
     /// Rows that were changed when the disk became full.
     full_since: Option<u64>,
     next: u64,
@@ -52,7 +52,7 @@ pub fn at(id: u64) -> String {
     format!("@{}", identity(id).agent_id())
 }
 
-impl World {
+impl TestHarness {
     /// Of one of several kinds.
     pub fn new(kind: usize) -> Self {
         let mut given = json!({"rate_limit_ms": -1, "frame_limit": 0, "byte_limit": 0, "admin_key": "k",
@@ -75,7 +75,7 @@ impl World {
             waiting: VecDeque::new(),
             ids: HashMap::new(),
             parties: HashMap::new(),
-            heard: BTreeSet::new(),
+            received: BTreeSet::new(),
             full_since: None,
             next: 0,
         }
@@ -88,7 +88,7 @@ impl World {
         settings.limits.guesses = 0;
         settings.limits.wrong_keys = u32::MAX;
         let store = Store::open(Path::new(":memory:"))?;
-        // Who may judge has a standing, which takes many deals.
+        // Arbiters need a rating that takes many deals.
         for id in 0..IDENTITIES as u64 {
             store.keep(&Record::Rating(Rating {
                 agent: at(id),
@@ -214,7 +214,7 @@ impl World {
         assert!(answered.try_recv().is_ok(), "no answer over HTTP");
     }
 
-    /// What waits is carried out, and what it leads to is heard.
+    /// What waits is carried out, and what it leads to is received.
     pub fn batch(&mut self) {
         for _ in 0..4 {
             if let Err(error) = self.hub.batch(&mut self.waiting) {
@@ -224,14 +224,14 @@ impl World {
                 panic!("{error:#}");
             }
             assert_eq!(self.hub.counts.failed_batches, 0, "storage failed");
-            self.hear();
+            self.receive();
             if self.waiting.is_empty() && self.hub.fanout.reports().is_empty() {
                 return;
             }
         }
     }
 
-    fn hear(&mut self) {
+    fn receive(&mut self) {
         let mut all = vec![];
         for (id, queue) in &mut self.peers {
             let mut taken = vec![];
@@ -253,7 +253,7 @@ impl World {
         let frame: Value = serde_json::from_str(&text).unwrap_or_default();
         assert!(
             frame["type"].is_string() && frame["ts"].is_i64(),
-            "said {text}"
+            "received {text}"
         );
         for (field, known) in [
             ("id", "proposal_id"),
@@ -291,7 +291,7 @@ impl World {
         if let (Some(subject), false) = (frame[parties.0].as_str(), parties.1.is_empty()) {
             self.parties.insert(subject.to_owned(), parties.1);
         }
-        self.heard.insert(type_.to_owned());
+        self.received.insert(type_.to_owned());
         match type_ {
             "CHALLENGE" => self.prove(id, &frame),
             "CAPTCHA_CHALLENGE" => {
@@ -311,7 +311,7 @@ impl World {
         self.say(id, proof.to_string());
     }
 
-    /// What is stored makes the same marketplace again. Gives the types of frames that were heard.
+    /// What is stored makes the same marketplace again. Gives the types of frames that were received.
     pub fn end(self) -> BTreeSet<String> {
         let records = match self.hub.store.market() {
             Ok(records) => records,
@@ -324,6 +324,6 @@ impl World {
         }
         let again = Market::restore(self.hub.settings.market.clone(), records);
         assert_eq!(again.summary(), self.hub.market.summary());
-        self.heard
+        self.received
     }
 }

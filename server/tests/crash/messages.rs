@@ -1,4 +1,4 @@
-//! What is said in a channel: by writers that count their echoes, to a reader that comes back and reads on.
+//! Messages in a channel: by writers that count their echoes, to a reader that comes back and reads on.
 
 use std::collections::HashSet;
 
@@ -14,16 +14,16 @@ const WRITERS: usize = 3;
 /// Messages of a writer that wait for their echo.
 const WINDOW: u64 = 8;
 
-/// A message, as it was heard.
+/// A message, as it was received.
 #[derive(Clone, Debug, PartialEq)]
-struct Said {
+struct Received {
     epoch: String,
     offset: u64,
     msg_id: String,
     content: String,
 }
 
-impl Said {
+impl Received {
     fn of(frame: &Value) -> Option<Self> {
         (frame["type"] == "MSG" && frame["to"] == CHANNEL).then(|| Self {
             epoch: text(frame, "epoch"),
@@ -34,18 +34,18 @@ impl Said {
     }
 }
 
-pub struct Words {
+pub struct Messages {
     writers: Vec<Agent>,
     reader: Agent,
     /// Echoes.
-    acknowledged: Vec<Said>,
-    /// All that the reader heard, over all connections.
-    heard: Vec<Said>,
+    acknowledged: Vec<Received>,
+    /// All that the reader received, over all connections.
+    received: Vec<Received>,
     /// Our client, which comes back by itself.
     client: (Client, Events),
 }
 
-impl Words {
+impl Messages {
     pub async fn new(server: &Server) -> Self {
         let mut writers = vec![];
         for _ in 0..WRITERS {
@@ -63,7 +63,7 @@ impl Words {
             writers,
             reader: Agent::new(server).await,
             acknowledged: vec![],
-            heard: vec![],
+            received: vec![],
             client,
         }
     }
@@ -76,7 +76,7 @@ impl Words {
             write(writer, label, Dice(seed ^ n as u64), count)
         });
         let writing = futures::future::join_all(writing);
-        let (echoes, ()) = tokio::join!(writing, read(&mut self.reader.raw, &mut self.heard));
+        let (echoes, ()) = tokio::join!(writing, read(&mut self.reader.raw, &mut self.received));
         self.acknowledged.extend(echoes.into_iter().flatten());
     }
 
@@ -86,15 +86,19 @@ impl Words {
             writer.again(server).await;
         }
         self.reader.again(server).await;
-        let last = self.heard.last().cloned().unwrap();
-        let told = replay(&mut self.reader.raw, &last.epoch, last.offset).await;
-        self.heard.extend(told);
-        for (at, said) in (1..).zip(&self.heard) {
-            assert_eq!((said.offset, &said.epoch), (at, &last.epoch), "{said:?}");
+        let last = self.received.last().cloned().unwrap();
+        let received = replay(&mut self.reader.raw, &last.epoch, last.offset).await;
+        self.received.extend(received);
+        for (at, message) in (1..).zip(&self.received) {
+            assert_eq!(
+                (message.offset, &message.epoch),
+                (at, &last.epoch),
+                "{message:?}"
+            );
         }
         for echo in &self.acknowledged {
             let there = usize::try_from(echo.offset).unwrap() - 1;
-            assert_eq!(self.heard.get(there), Some(echo), "it was acknowledged");
+            assert_eq!(self.received.get(there), Some(echo), "it was acknowledged");
         }
     }
 
@@ -102,26 +106,29 @@ impl Words {
     pub async fn check(&mut self, server: &Server) {
         let mut contents = HashSet::new();
         let mut ids = HashSet::new();
-        for said in &self.heard {
-            assert!(contents.insert(&said.content), "twice: {said:?}");
-            assert!(ids.insert(&said.msg_id), "one id for two: {said:?}");
+        for message in &self.received {
+            assert!(contents.insert(&message.content), "twice: {message:?}");
+            assert!(ids.insert(&message.msg_id), "one id for two: {message:?}");
         }
         // `round.writer.number.…`
         for writer in 0..WRITERS {
-            let of = |said: &Said| {
-                let mut parts = said.content.split('.').map(|part| part.parse::<u64>().ok());
+            let of = |message: &Received| {
+                let mut parts = message
+                    .content
+                    .split('.')
+                    .map(|part| part.parse::<u64>().ok());
                 let numbers = (parts.next()??, parts.next()??, parts.next()??);
                 (numbers.1 == writer as u64).then_some((numbers.0, numbers.2))
             };
-            let order: Vec<_> = self.heard.iter().filter_map(of).collect();
+            let order: Vec<_> = self.received.iter().filter_map(of).collect();
             assert!(order.is_sorted() && !order.is_empty(), "{order:?}");
         }
         let mut newcomer = Agent::new(server).await;
-        let all = replay(&mut newcomer.raw, &self.heard[0].epoch, 0).await;
-        assert!(all == self.heard, "history changed");
+        let all = replay(&mut newcomer.raw, &self.received[0].epoch, 0).await;
+        assert!(all == self.received, "history changed");
         let (client, events) = &mut self.client;
         let reading = async {
-            for said in &self.heard {
+            for expected in &self.received {
                 let message = loop {
                     match events.recv().await.unwrap() {
                         Event::Message(message) if message.to == CHANNEL => break message,
@@ -129,8 +136,8 @@ impl Words {
                         _ => {}
                     }
                 };
-                let heard = (message.offset, message.msg_id.as_deref());
-                assert_eq!(heard, (Some(said.offset), Some(&*said.msg_id)));
+                let received = (message.offset, message.msg_id.as_deref());
+                assert_eq!(received, (Some(expected.offset), Some(&*expected.msg_id)));
             }
         };
         timeout(DEADLINE, reading)
@@ -146,7 +153,7 @@ async fn write(
     label: String,
     mut dice: Dice,
     acknowledged: &Acknowledged,
-) -> Vec<Said> {
+) -> Vec<Received> {
     let (mut sent, mut echoes) = (0, vec![]);
     loop {
         while sent - (echoes.len() as u64) < WINDOW {
@@ -164,7 +171,7 @@ async fn write(
         };
         assert_ne!(frame["type"], "ERROR", "{frame}");
         if own(&frame) {
-            let echo = Said::of(&frame).unwrap();
+            let echo = Received::of(&frame).unwrap();
             let expected = format!("{label}.{}.", echoes.len());
             assert!(echo.content.starts_with(&expected), "{expected} {echo:?}");
             echoes.push(echo);
@@ -173,14 +180,14 @@ async fn write(
     }
 }
 
-async fn read(reader: &mut Raw, heard: &mut Vec<Said>) {
+async fn read(reader: &mut Raw, received: &mut Vec<Received>) {
     while let Ok(frame) = reader.next().await {
-        heard.extend(Said::of(&frame));
+        received.extend(Received::of(&frame));
     }
 }
 
 /// Joins where one was, and hears what came after.
-async fn replay(raw: &mut Raw, epoch: &str, offset: u64) -> Vec<Said> {
+async fn replay(raw: &mut Raw, epoch: &str, offset: u64) -> Vec<Received> {
     let resume = json!({"epoch": epoch, "offset": offset});
     raw.tell(json!({"type": "JOIN", "channel": CHANNEL, "resume": resume}))
         .await;
@@ -189,15 +196,15 @@ async fn replay(raw: &mut Raw, epoch: &str, offset: u64) -> Vec<Said> {
         (&joined["resumed"], &joined["since"]),
         (&json!(true), &json!(offset))
     );
-    let mut told = vec![];
+    let mut received = vec![];
     for _ in offset..joined["offset"].as_u64().unwrap() {
-        let said = loop {
+        let message = loop {
             let frame = raw.next().await.unwrap();
-            if let Some(said) = Said::of(&frame) {
-                break said;
+            if let Some(message) = Received::of(&frame) {
+                break message;
             }
         };
-        told.push(said);
+        received.push(message);
     }
-    told
+    received
 }

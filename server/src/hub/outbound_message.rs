@@ -6,7 +6,7 @@ use super::peer::Agent;
 use crate::{frame::now_ms, wire::Encoded};
 
 /// The fields of a message, in their order on the wire.
-pub struct Said<'m> {
+pub struct OutboundMessage<'m> {
     pub ts: i64,
     /// Who says it, with `@`.
     pub from: String,
@@ -22,11 +22,11 @@ pub struct Said<'m> {
     pub in_reply_to: Option<&'m Value>,
     /// Which order the offset belongs to.
     pub epoch: Option<&'m str>,
-    /// Its place in the channel's order.
+    /// Its offset in the channel's order.
     pub offset: Option<u64>,
 }
 
-impl<'m> Said<'m> {
+impl<'m> OutboundMessage<'m> {
     /// Something that an agent says, at a time in Unix milliseconds.
     pub fn by(agent: &Agent, ts: i64, to: &'m str, content: &'m str, msg_id: &'m str) -> Self {
         Self {
@@ -88,15 +88,17 @@ mod tests {
 
     #[test]
     fn fields_have_the_protocol_s_order_and_those_that_say_nothing_are_left_out() {
-        let text = |said: &Said| String::from_utf8(said.frame().payload().to_vec()).unwrap();
-        let short = Said {
+        let text = |message: &OutboundMessage| {
+            String::from_utf8(message.frame().payload().to_vec()).unwrap()
+        };
+        let short = OutboundMessage {
             ts: 7,
-            ..Said::server("#a", "hi \"there\"")
+            ..OutboundMessage::server("#a", "hi \"there\"")
         };
         let expected = r##"{"type":"MSG","ts":7,"from":"@server","from_name":"Server","to":"#a","content":"hi \"there\""}"##;
         assert_eq!(text(&short), expected);
         let reply = json!({"id": "m1"});
-        let all = Said {
+        let all = OutboundMessage {
             msg_id: Some("m2"),
             verified: Some(false),
             reserved_name: Some(true),

@@ -1,4 +1,4 @@
-//! A small world around the marketplace: a few agents with keys, a clock, and a memory that is the storage.
+//! What tests put around the marketplace: a few agents with keys, a clock, and a memory that is the storage.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ impl Host for Around {
     }
 }
 
-pub struct World {
+pub struct TestHarness {
     pub market: Market,
     pub now: i64,
     pub around: Around,
@@ -55,7 +55,7 @@ pub struct World {
     pub stored: BTreeMap<Key, Record>,
 }
 
-impl World {
+impl TestHarness {
     /// So many agents, all online, none lurking.
     pub fn new(count: u8) -> Self {
         Self::with(count, Limits::default())
@@ -147,7 +147,7 @@ impl World {
         }
     }
 
-    /// Gives an agent a standing.
+    /// Gives an agent a rating.
     pub fn rate(&mut self, agent: usize, rating: i64, transactions: u64) {
         let record = Record::Rating(Rating {
             agent: self.id(agent),
