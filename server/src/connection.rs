@@ -9,19 +9,15 @@ use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, tcp::OwnedWriteHalf},
-    sync::OwnedSemaphorePermit,
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
 
 use self::{again::Again, half::Half};
 use crate::{
     http,
-    inbox::{From, Inbox},
-    limits::Limits,
+    inbox::From,
     session::Session,
-    settings::Networks,
-    tls::Certificate,
+    shared::{HandshakePermit, Shared},
 };
 
 /// What the system may keep of what was sent to a client, in bytes: who does not read is found out before the
@@ -29,18 +25,6 @@ use crate::{
 const SENDING: usize = 256 * 1024;
 /// What is kept of what a client says it is.
 const USER_AGENT: usize = 200;
-
-/// What all connections share.
-pub struct Shared {
-    pub inbox: Inbox,
-    pub tls: Option<Arc<Certificate>>,
-    pub trusted: Networks,
-    pub limits: Limits,
-    pub shutdown: CancellationToken,
-}
-
-/// Permission to be one of the connections that have not shaken hands yet; given back when it is dropped.
-pub type HandshakePermit = OwnedSemaphorePermit;
 
 /// Serves a connection until its end.
 pub async fn serve(

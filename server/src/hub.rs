@@ -5,6 +5,7 @@
 //! so that memory and storage can't disagree. Before a disk is full, what would be stored is refused.
 
 mod admin;
+mod agent;
 mod allowance;
 mod batch_window;
 mod callbacks;
@@ -17,6 +18,7 @@ mod floor;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod guesses;
+mod handshake;
 mod identify;
 mod idle;
 mod inbound_message;
@@ -39,6 +41,7 @@ mod retention;
 mod rooms;
 mod shutdown;
 mod status;
+mod storage;
 mod takeover;
 #[cfg(test)]
 mod tests;

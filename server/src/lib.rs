@@ -24,6 +24,7 @@ mod redact;
 mod service;
 mod session;
 mod settings;
+mod shared;
 mod shutdown_signals;
 mod tls;
 mod transfer;

@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    connection::{self, Shared},
+    connection,
     delivered::Deliveries,
     hub,
     inbox::{Command, inbox},
@@ -20,6 +20,7 @@ use crate::{
     redact::Redactor,
     service,
     settings::Settings,
+    shared::Shared,
     shutdown_signals::ShutdownSignals,
     tls::{self, Certificate},
     transfer,

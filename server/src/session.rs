@@ -34,10 +34,10 @@ use self::{
     writer::{Then, Writer},
 };
 use crate::{
-    connection::{HandshakePermit, Shared},
     inbox::{Command, From, HubGone, Inbox},
     limits::Limits,
     outbox::{Cut, Queue, outbox},
+    shared::{HandshakePermit, Shared},
 };
 
 /// What is read from a client at a time, in bytes; a larger frame takes more while it is read.

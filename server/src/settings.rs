@@ -20,7 +20,7 @@ pub use self::{
     networks::Networks,
     values::{SettingsError, Source, Values},
 };
-use crate::{limits::Limits, webhook::Target};
+use crate::{limits::Limits, webhook::target::Target};
 
 /// What the server goes by.
 #[derive(Clone, Debug)]

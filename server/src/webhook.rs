@@ -6,7 +6,7 @@
 
 mod post;
 mod roots;
-mod target;
+pub mod target;
 #[cfg(test)]
 mod tests;
 
@@ -19,8 +19,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use self::post::post;
-pub use self::target::Target;
+use self::{post::post, target::Target};
 use crate::settings::Settings;
 
 /// Events that may wait.

@@ -1,14 +1,10 @@
 //! Delivery of configuration and secrets over the standard input of a container's receiver
 //! (`agent-supervisor receive`, `agentchat-server receive`): four bytes of length, big-endian, then JSON.
 
-mod write;
-
 use std::fmt;
 use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
-
-pub use self::write::{DELIVERY_MARKER, DeliveryDirs, DeliveryWriteError, write_delivery};
 
 /// The most bytes of JSON that a delivery may have.
 pub const DELIVERY_LIMIT: usize = 8 * 1024 * 1024;

@@ -10,11 +10,12 @@ mod delivery;
 mod layout;
 mod state;
 mod update;
+mod write_delivery;
 
 pub use config::{AgentConfig, ChatConfig, LimitsConfig, RestartConfig, RuntimeConfig};
 pub use delivery::{
-    DELIVERY_LIMIT, DELIVERY_MARKER, DeliveredFile, Delivery, DeliveryDir, DeliveryDirs,
-    DeliveryError, DeliveryWriteError, encode_delivery, read_delivery, write_delivery,
+    DELIVERY_LIMIT, DeliveredFile, Delivery, DeliveryDir, DeliveryError, encode_delivery,
+    read_delivery,
 };
 pub use layout::Layout;
 pub use state::{
@@ -22,3 +23,4 @@ pub use state::{
     TerminationReason, Usage,
 };
 pub use update::{UPDATE_LIMIT, Update};
+pub use write_delivery::{DELIVERY_MARKER, DeliveryDirs, DeliveryWriteError, write_delivery};

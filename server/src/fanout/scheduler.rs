@@ -6,7 +6,10 @@
 
 use std::{cmp::Reverse, collections::VecDeque, mem, sync::Arc};
 
-use super::{OutboundBatch, Recipient, Report, Reports};
+use super::{
+    batch::{OutboundBatch, Recipient},
+    reports::{Report, Reports},
+};
 use crate::outbox::{Joined, OutboundFrame, Put};
 
 /// So many others are told for each batch before the next is taken, or as many as spoke, if these are more: nobody is

@@ -11,10 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Choices;
 use crate::{
-    connection::{self, Shared},
+    connection,
     inbox::{Command, Commands, inbox},
     limits::Limits,
     settings::Networks,
+    shared::Shared,
 };
 
 const HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\

@@ -6,7 +6,7 @@ use agentchat_protocol::{agent_id, canonical_public_key};
 use agentchat_store::Allowed;
 use serde_json::{Map, Value, json};
 
-use super::{Hub, dispatch::storage};
+use super::{Hub, storage::storage};
 use crate::frame::{Refusal, cut, invalid, make, now_ms, text};
 
 /// Which secret an admin message needs.

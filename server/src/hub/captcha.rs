@@ -1,6 +1,6 @@
 //! A question that newcomers answer before they come in.
 
-mod question;
+pub mod question;
 
 use ring::rand::SecureRandom;
 use serde_json::{Map, Value, json};
@@ -8,21 +8,11 @@ use serde_json::{Map, Value, json};
 use self::question::Question;
 use super::{
     Hub,
-    peer::{Agent, Stage},
+    agent::Agent,
+    handshake::{Asked, Stage},
     timers::{Due, What},
 };
 use crate::frame::{Refusal, invalid, make, now_ms, text};
-
-/// A question that was asked.
-pub struct Asked {
-    id: String,
-    question: Question,
-    /// Answers that may still be given.
-    attempts: u32,
-    ticket: u64,
-    /// Who comes in with the right answer.
-    agent: Agent,
-}
 
 /// `CAPTCHA_EXPIRED`.
 fn expired() -> Refusal {

@@ -4,7 +4,7 @@ use std::mem;
 
 use serde_json::{Value, json};
 
-use super::{Hub, peer::Stage};
+use super::{Hub, handshake::Stage};
 use crate::{
     fanout::{OutboundBatch, OutboundFrames, Recipient, Report},
     frame::now_ms,

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Hub, allowance::Act, outbound_message::OutboundMessage, peer::Consent};
+use super::{Hub, agent::Consent, allowance::Act, outbound_message::OutboundMessage};
 use crate::{
     frame::{self, Refusal, invalid, make, now_ms, text},
     outbox::OutboundFrame,

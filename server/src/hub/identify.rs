@@ -5,31 +5,12 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Hub,
-    dispatch::storage,
-    peer::{Agent, Consent, Stage},
+    agent::{Agent, Consent},
+    handshake::{Challenge, Proven, Stage},
+    storage::storage,
     timers::{Due, What},
 };
 use crate::frame::{Refusal, invalid, is_name, make, now_ms, number, text};
-
-/// A key that is still to be proven.
-pub struct Challenge {
-    id: String,
-    nonce: String,
-    name: String,
-    pubkey: String,
-    consent: Consent,
-    expires: i64,
-    ticket: u64,
-}
-
-/// A key that was proven.
-pub struct Proven {
-    /// Without `@`.
-    pub agent_id: String,
-    pub name: String,
-    pub pubkey: String,
-    pub consent: Consent,
-}
 
 fn refused() -> Refusal {
     let text = "this server admits approved keys only";

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Hub, dispatch::storage};
+use super::{Hub, storage::storage};
 use crate::frame::{self, Refusal, invalid, make};
 
 impl Hub {

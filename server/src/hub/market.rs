@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use serde_json::json;
 use tokio::time::{Duration, Instant};
 
-use super::{Hub, dispatch::storage, peer::Peer};
+use super::{Hub, peer::Peer, storage::storage};
 use crate::{
     frame::{Refusal, make, now_ms},
     outbox::OutboundFrame,

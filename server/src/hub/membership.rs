@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Hub, dispatch::storage, notices::Notice, resume};
+use super::{Hub, notices::Notice, resume, storage::storage};
 use crate::frame::{self, Refusal, make, now_ms};
 
 impl Hub {

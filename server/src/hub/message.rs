@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    Hub, allowance::Act, dispatch::storage, inbound_message::InboundMessage,
-    outbound_message::OutboundMessage, rooms::Room,
+    Hub, allowance::Act, inbound_message::InboundMessage, outbound_message::OutboundMessage,
+    rooms::Room, storage::storage,
 };
 use crate::{
     callback,

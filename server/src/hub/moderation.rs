@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Hub,
     admin::Key,
-    dispatch::storage,
+    storage::storage,
     timers::{Due, What},
 };
 use crate::frame::{self, Refusal, cut, invalid, longer, make, now_ms, text};

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::peer::Agent;
+use super::agent::Agent;
 
 /// Names of those who run a server, in lower case.
 const RESERVED: [&str; 12] = [

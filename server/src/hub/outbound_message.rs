@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::peer::Agent;
+use super::agent::Agent;
 use crate::{frame::now_ms, wire::Encoded};
 
 /// The fields of a message, in their order on the wire.

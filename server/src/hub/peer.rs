@@ -2,15 +2,14 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     Hub,
+    agent::Agent,
     allowance::Spent,
-    captcha::Asked,
-    identify::Challenge,
+    handshake::Stage,
     replay::Replays,
-    takeover::Held,
     timers::{Due, What},
 };
 use crate::{frame::Refusal, inbox::From, outbox::Outbox};
@@ -28,76 +27,6 @@ pub struct Peer {
     /// The rooms it is in.
     pub rooms: BTreeSet<usize>,
     pub replays: Replays,
-}
-
-/// How far the handshake has come.
-pub enum Stage {
-    /// Nothing was said yet.
-    Open,
-    /// A key is still to be proven.
-    Challenged(Challenge),
-    /// The key was proven, and an older session of the same identity lives.
-    Held(Held),
-    /// A question is still to be answered.
-    Asked(Asked),
-    /// It is known who this is.
-    In(Agent),
-}
-
-/// Who is behind a connection.
-pub struct Agent {
-    /// Without `@`.
-    pub id: String,
-    pub name: String,
-    /// The key that it proved.
-    pub pubkey: Option<String>,
-    /// Whether that key is trusted.
-    pub verified: bool,
-    /// Until when it only listens, Unix milliseconds.
-    pub lurks: Option<i64>,
-    pub presence: String,
-    pub status_text: Option<String>,
-    /// From whom it takes direct messages and files.
-    pub consent: Consent,
-}
-
-/// From whom an agent takes what is for it alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Consent {
-    /// Verified agents, and those to whom it wrote itself.
-    Verified,
-    /// All who may send.
-    All,
-    /// Nobody.
-    Nobody,
-}
-
-impl Agent {
-    /// A visitor without a key, who only listens.
-    pub fn visitor(id: String, name: &str) -> Self {
-        Self {
-            id,
-            name: name.to_owned(),
-            pubkey: None,
-            verified: false,
-            lurks: Some(i64::MAX),
-            presence: "online".to_owned(),
-            status_text: None,
-            consent: Consent::Verified,
-        }
-    }
-
-    /// The id as it goes over the wire.
-    pub fn at(&self) -> String {
-        ["@", &self.id].concat()
-    }
-
-    /// As lists of members show it.
-    pub fn member(&self) -> Value {
-        let mut member = json!({"id": self.at(), "name": self.name, "verified": self.verified});
-        self.mark(&mut member);
-        member
-    }
 }
 
 impl Peer {

@@ -3,7 +3,7 @@
 use agentchat_store::Sent;
 use serde_json::{Map, Value};
 
-use super::{Hub, dispatch::storage, outbound_message::OutboundMessage};
+use super::{Hub, outbound_message::OutboundMessage, storage::storage};
 use crate::{
     frame::{Refusal, invalid},
     outbox::OutboundFrame,

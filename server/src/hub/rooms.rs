@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use agentchat_store::{Channel, Store, StoreError};
 use serde_json::{Map, Value, json};
 
-use super::{Hub, dispatch::storage, peer::Agent};
+use super::{Hub, agent::Agent, storage::storage};
 use crate::{
     frame::{self, Refusal, invalid, make, now_ms},
     settings::Mode,

@@ -4,11 +4,7 @@ use std::{fmt::Write, net::IpAddr, time::Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    Hub,
-    admin::same,
-    peer::{Agent, Peer},
-};
+use super::{Hub, admin::same, agent::Agent, peer::Peer};
 use crate::frame::{iso, now_ms};
 
 /// When the hub began.

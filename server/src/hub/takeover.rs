@@ -14,8 +14,7 @@ use tokio::time::Instant;
 
 use super::{
     Hub,
-    identify::Proven,
-    peer::Stage,
+    handshake::{Held, Proven, Stage},
     timers::{Due, What},
 };
 use crate::{
@@ -33,14 +32,6 @@ const FORGOTTEN: Duration = Duration::from_secs(300);
 const PROBE: Duration = Duration::from_secs(2);
 /// Identities that are remembered before the forgotten ones are looked for.
 const REMEMBERED: usize = 1024;
-
-/// A newcomer that waits for the older session of its identity.
-pub struct Held {
-    pub proven: Proven,
-    ticket: u64,
-    /// Whether the older session has given a sign of life.
-    alive: bool,
-}
 
 /// Takeovers of late, by agent id: how many, and when the last was.
 #[derive(Default)]

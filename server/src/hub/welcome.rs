@@ -2,12 +2,7 @@
 
 use serde_json::{Map, json};
 
-use super::{
-    Hub,
-    identify::LURK,
-    notices::Notice,
-    peer::{Agent, Stage},
-};
+use super::{Hub, agent::Agent, handshake::Stage, identify::LURK, notices::Notice};
 use crate::frame::make;
 
 /// Shown to every agent at its arrival.

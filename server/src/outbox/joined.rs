@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::OutboundFrame;
+use super::outbound_frame::OutboundFrame;
 
 /// A buffer that has grown beyond this many bytes is given back when it is forgotten.
 const KEPT: usize = 256 * 1024;

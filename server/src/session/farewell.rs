@@ -4,7 +4,7 @@ use futures::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::CloseFrame};
 
-use super::{Tap, Writer};
+use super::{tap::Tap, writer::Writer};
 use crate::outbox::Queue;
 
 /// The code for a frame that is too large.

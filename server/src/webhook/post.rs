@@ -6,7 +6,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::Target;
+use super::target::Target;
 
 /// Why an event was not taken.
 #[derive(Debug, thiserror::Error)]

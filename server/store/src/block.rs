@@ -11,6 +11,9 @@ use lz4_flex::block::{
 
 use crate::lines::Lines;
 
+/// A block takes no more messages when its lines have this many bytes, and neither does a chunk.
+pub const FULL: usize = 16 * 1024;
+
 /// Bytes of a head: first offset, lines, when the youngest was said, bytes of the lines, bytes of what they became.
 const HEAD: usize = 8 + 4 + 8 + 4 + 4;
 /// The most that LZ4 makes of a byte.

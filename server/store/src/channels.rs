@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use crate::{Store, StoreError};
+use crate::{error::StoreError, store::Store};
 
 /// A channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

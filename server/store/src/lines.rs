@@ -1,6 +1,6 @@
 //! Messages of one channel that follow each other, as text: a line each: when it was said, a blank, and the JSON.
 
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// A message.
 #[derive(Clone, Copy, Debug)]

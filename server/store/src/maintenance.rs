@@ -7,7 +7,7 @@ use rusqlite::{
     functions::{Context, FunctionFlags},
 };
 
-use crate::{SCHEMA, Store, StoreError, block::Packer, messages, tail::Tail};
+use crate::{block::Packer, error::StoreError, messages, schema::SCHEMA, store::Store, tail::Tail};
 
 /// Gives every channel an order of its own: what is said on the copy has the offsets of what is said on the
 /// original after it was made, and whoever has read the one must not take it for the other. Form 1 is that of

@@ -3,7 +3,7 @@
 use agentchat_market::{Key, Kind, Record};
 use rusqlite::params;
 
-use crate::{Store, StoreError};
+use crate::{error::StoreError, store::Store};
 
 impl Store {
     /// Keeps a record of the marketplace, in the place of one with the same key.

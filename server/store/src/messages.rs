@@ -9,10 +9,12 @@ use bytes::Bytes;
 use rusqlite::{OptionalExtension, params, types::ValueRef};
 
 use crate::{
-    Store, StoreError, block,
+    block,
+    error::StoreError,
     lines::{Line, Lines},
     older,
     schema::{BLOCKS, OLDER},
+    store::Store,
     tail::{Settled, Tail},
 };
 

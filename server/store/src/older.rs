@@ -6,9 +6,9 @@ use std::{collections::HashMap, mem};
 use rusqlite::types::ValueRef;
 
 use crate::{
-    StoreError, block,
+    block::{self, FULL},
+    error::StoreError,
     lines::{Line, Lines},
-    tail::FULL,
 };
 
 /// The text; none when it is damaged.

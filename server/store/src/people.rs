@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use crate::{Store, StoreError};
+use crate::{error::StoreError, store::Store};
 
 /// A key on the allowlist.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use crate::{Store, StoreError};
+use crate::{error::StoreError, store::Store};
 
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]

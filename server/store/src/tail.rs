@@ -15,15 +15,13 @@ use foldhash::HashMap;
 use rusqlite::types::ValueRef;
 
 use crate::{
-    StoreError,
-    block::{Block, Packer},
+    block::{Block, FULL, Packer},
+    error::StoreError,
     lines::{Line, Lines},
     older,
     schema::{BLOCKS, OLDER},
 };
 
-/// A block takes no more messages when its lines have this many bytes, and neither does a chunk.
-pub const FULL: usize = 16 * 1024;
 /// Blocks whose lines are shorter on average are packed anew when they are settled, all together: alone, each repeats
 /// what is in all of them.
 const SHORT: usize = 2 * 1024;

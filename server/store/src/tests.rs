@@ -1,7 +1,10 @@
 mod backup;
 mod journal;
 
+use std::path::Path;
+
 use bytes::Bytes;
+use rusqlite::Connection;
 
 use super::*;
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::Key;
 use crate::{
     frame::{Refusal, invalid, make},
-    hub::{Hub, dispatch::storage},
+    hub::{Hub, storage::storage},
 };
 
 /// Entries of a page.

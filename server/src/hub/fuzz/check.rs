@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::*;
-use crate::hub::peer::Stage;
+use crate::hub::handshake::Stage;
 
 /// What must be true of the hub whatever was said.
 pub fn check(hub: &Hub) {

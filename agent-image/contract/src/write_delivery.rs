@@ -10,7 +10,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{Delivery, DeliveryDir};
+use crate::delivery::{Delivery, DeliveryDir};
 
 /// Name of the file in the configuration directory that is written last; it holds the generation.
 pub const DELIVERY_MARKER: &str = ".complete";
@@ -58,8 +58,8 @@ pub struct DeliveryWriteError {
 /// file of configuration, the files of `personality/` that it does not carry; and, when it has a secret, all
 /// other secrets, so that a replaced credential does not stay beside the new one.
 ///
-/// The paths must have passed [`DeliveredFile::check`](super::DeliveredFile::check), which
-/// [`read_delivery`](super::read_delivery) sees to.
+/// The paths must have passed [`DeliveredFile::check`](crate::DeliveredFile::check), which
+/// [`read_delivery`](crate::read_delivery) sees to.
 pub fn write_delivery(dirs: &DeliveryDirs, delivery: &Delivery) -> Result<(), DeliveryWriteError> {
     for file in &delivery.files {
         write(&dirs.path(file.dir).join(&file.path), &file.contents)?;
