@@ -6,17 +6,21 @@ pub mod paths;
 
 mod config;
 mod delivery;
+mod file;
 mod layout;
 mod state;
 mod update;
+mod usage;
 
 pub use config::{AgentConfig, ChatConfig, LimitsConfig, RestartConfig, RuntimeConfig};
 pub use delivery::{
     DELIVERY_LIMIT, DeliveredFile, Delivery, DeliveryError, Place, encode_delivery, read_delivery,
 };
+pub use file::FileError;
 pub use layout::Layout;
 pub use state::{
     Activity, ActivityState, ChatState, Phase, STATE_VERSION, Session, State, Termination,
-    TerminationReason, Usage,
+    TerminationReason,
 };
-pub use update::{UPDATE_LIMIT, Update};
+pub use update::{UPDATE_LIMIT, UPDATE_TAKEN, Update};
+pub use usage::{Usage, UsageLedger};

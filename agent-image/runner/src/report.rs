@@ -10,6 +10,8 @@ pub struct Reporter {
     socket: PathBuf,
     stream: Option<UnixStream>,
     activity: Option<ActivityState>,
+    /// What the supervisor was told of.
+    reported: Usage,
 }
 
 impl Reporter {
@@ -19,6 +21,7 @@ impl Reporter {
             socket: socket.to_owned(),
             stream: None,
             activity: None,
+            reported: Usage::default(),
         }
     }
 
@@ -35,7 +38,14 @@ impl Reporter {
 
     /// Session and usage.
     pub async fn runner(&mut self, session: Option<Session>, usage: Usage) {
-        self.send(&Update::Runner { session, usage }).await;
+        let used = Usage {
+            turns: usage.turns - self.reported.turns,
+            tokens_in: usage.tokens_in - self.reported.tokens_in,
+            tokens_out: usage.tokens_out - self.reported.tokens_out,
+            cost_usd: usage.cost_usd - self.reported.cost_usd,
+        };
+        self.reported = usage;
+        self.send(&Update::Runner { session, used }).await;
     }
 
     async fn send(&mut self, update: &Update) {
