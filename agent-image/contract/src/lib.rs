@@ -11,6 +11,8 @@ mod layout;
 mod state;
 mod update;
 mod usage;
+#[cfg(feature = "watch")]
+mod watch;
 
 pub use config::{AgentConfig, ChatConfig, LimitsConfig, RestartConfig, RuntimeConfig};
 pub use delivery::{
@@ -24,3 +26,5 @@ pub use state::{
 };
 pub use update::{UPDATE_LIMIT, UPDATE_TAKEN, Update};
 pub use usage::{Usage, UsageLedger};
+#[cfg(feature = "watch")]
+pub use watch::DeliveryWatch;

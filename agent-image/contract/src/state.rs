@@ -105,6 +105,9 @@ pub struct Termination {
     pub exit_code: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
+    /// Why, for people, where the reason alone does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
     /// When, in milliseconds since the epoch.
     pub finished_at: i64,
 }
@@ -190,6 +193,7 @@ mod tests {
                 reason: TerminationReason::Error,
                 exit_code: None,
                 signal: Some(9),
+                message: None,
                 finished_at: 7,
             }),
             session: Some(Session {
