@@ -1,15 +1,19 @@
-//! Delivery of configuration and secrets over the standard input of `agent-supervisor receive`:
-//! four bytes of length, big-endian, then JSON.
+//! Delivery of configuration and secrets over the standard input of a container's receiver
+//! (`agent-supervisor receive`, `agentchat-server receive`): four bytes of length, big-endian, then JSON.
+
+mod write;
 
 use std::fmt;
 use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::write::{DELIVERY_MARKER, DeliveryDirs, DeliveryWriteError, write_delivery};
+
 /// The most bytes of JSON that a delivery may have.
 pub const DELIVERY_LIMIT: usize = 8 * 1024 * 1024;
 
-/// Files for one agent.
+/// Files for one container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
@@ -24,7 +28,7 @@ pub struct Delivery {
 #[serde(rename_all = "camelCase")]
 pub struct DeliveredFile {
     /// The directory it goes to.
-    pub place: Place,
+    pub dir: DeliveryDir,
     /// Its path in there; see [`DeliveredFile::check`].
     pub path: String,
     /// What it holds; base64 in JSON.
@@ -36,7 +40,7 @@ pub struct DeliveredFile {
 impl fmt::Debug for DeliveredFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeliveredFile")
-            .field("place", &self.place)
+            .field("dir", &self.dir)
             .field("path", &self.path)
             .field("contents", &format_args!("{} bytes", self.contents.len()))
             .finish()
@@ -45,11 +49,13 @@ impl fmt::Debug for DeliveredFile {
 
 /// The directory that a delivered file goes to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Place {
-    /// [`CONFIG_DIR`](crate::paths::CONFIG_DIR).
+pub enum DeliveryDir {
+    /// The configuration of the container's program: [`paths::CONFIG_DIR`](crate::paths::CONFIG_DIR) of an
+    /// agent, [`server::CONFIG_DIR`](crate::server::CONFIG_DIR) of a chat server.
     #[default]
     Config,
-    /// [`SECRETS_DIR`](crate::paths::SECRETS_DIR).
+    /// [`paths::SECRETS_DIR`](crate::paths::SECRETS_DIR) of an agent,
+    /// [`server::SECRETS_DIR`](crate::server::SECRETS_DIR) of a chat server.
     Secrets,
 }
 
@@ -146,7 +152,7 @@ mod tests {
 
     fn file(path: &str) -> DeliveredFile {
         DeliveredFile {
-            place: Place::Secrets,
+            dir: DeliveryDir::Secrets,
             path: path.into(),
             contents: b"s3cret".to_vec(),
         }
@@ -208,7 +214,7 @@ mod tests {
             rest: Vec<u8>,
         ) {
             let files = files.into_iter()
-                .map(|(path, contents)| DeliveredFile { place: Place::Config, path, contents })
+                .map(|(path, contents)| DeliveredFile { dir: DeliveryDir::Config, path, contents })
                 .collect();
             let delivery = Delivery { generation, files };
             let mut bytes = encode_delivery(&delivery);

@@ -1,8 +1,9 @@
-//! What the operator and the agent image share: paths, configuration, states, exit codes and the
-//! framing in which configuration and secrets are delivered.
+//! What the operator and the images of its containers share: paths, an agent's configuration, states and
+//! exit codes, and the delivery of configuration and secrets: its framing, and how it is written.
 
 pub mod exit;
 pub mod paths;
+pub mod server;
 
 mod config;
 mod delivery;
@@ -16,7 +17,8 @@ mod watch;
 
 pub use config::{AgentConfig, ChatConfig, LimitsConfig, RestartConfig, RuntimeConfig};
 pub use delivery::{
-    DELIVERY_LIMIT, DeliveredFile, Delivery, DeliveryError, Place, encode_delivery, read_delivery,
+    DELIVERY_LIMIT, DELIVERY_MARKER, DeliveredFile, Delivery, DeliveryDir, DeliveryDirs,
+    DeliveryError, DeliveryWriteError, encode_delivery, read_delivery, write_delivery,
 };
 pub use file::FileError;
 pub use layout::Layout;

@@ -1,4 +1,4 @@
-//! Where things are inside the container.
+//! Where things are inside an agent's container.
 
 /// Configuration, read-only for the agent.
 pub const CONFIG_DIR: &str = "/etc/agent";

@@ -5,7 +5,7 @@ use std::io;
 use futures::StreamExt as _;
 use inotify::{EventStream, Inotify, WatchMask};
 
-use crate::{Layout, paths};
+use crate::{DELIVERY_MARKER, Layout, paths};
 
 /// Notices each delivery that is complete: all of its files are there by then.
 pub struct DeliveryWatch {
@@ -32,10 +32,7 @@ impl DeliveryWatch {
                 io::Error::new(io::ErrorKind::UnexpectedEof, "the watch has ended")
             })??;
             // One without a name says that some were lost.
-            if event
-                .name
-                .is_none_or(|name| paths::COMPLETE.ends_with(&format!("/{}", name.display())))
-            {
+            if event.name.is_none_or(|name| name == DELIVERY_MARKER) {
                 return Ok(());
             }
         }

@@ -11,7 +11,7 @@
 
 use std::{collections::BTreeMap, env, path::Path, sync::Arc, time::Duration};
 
-use agentchat_contract::{AgentConfig, DeliveredFile, Delivery, Phase, Place};
+use agentchat_contract::{AgentConfig, DeliveredFile, Delivery, DeliveryDir, Phase};
 use agentchat_driver::{
     Container, ContainerPhase, ContainerSpec, Engine, EngineError, FakeEngine, Listed, Podman,
     labels,
@@ -199,8 +199,8 @@ async fn deliveries_go_in_and_reports_come_out() {
         let spec = spec(&unique, &image);
         surroundings(&*engine, &spec).await;
         let id = engine.create(&spec).await.unwrap();
-        let file = |place, path: &str, contents: Vec<u8>| DeliveredFile {
-            place,
+        let file = |dir, path: &str, contents: Vec<u8>| DeliveredFile {
+            dir,
             path: path.into(),
             contents,
         };
@@ -208,9 +208,9 @@ async fn deliveries_go_in_and_reports_come_out() {
         let delivery = Delivery {
             generation: 1,
             files: vec![
-                file(Place::Config, "agent.json", config),
-                file(Place::Config, "mission.md", vec![b'x'; 300_000]),
-                file(Place::Secrets, "api-key", b"planted-secret".to_vec()),
+                file(DeliveryDir::Config, "agent.json", config),
+                file(DeliveryDir::Config, "mission.md", vec![b'x'; 300_000]),
+                file(DeliveryDir::Secrets, "api-key", b"planted-secret".to_vec()),
             ],
         };
         assert!(

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use agentchat_contract::{
-    Activity, ActivityState, DeliveredFile, Delivery, Phase, Place, State, TerminationReason,
+    Activity, ActivityState, DeliveredFile, Delivery, DeliveryDir, Phase, State, TerminationReason,
     Update, UsageLedger, encode_delivery, paths,
 };
 use nix::sys::signal::{Signal, kill};
@@ -74,7 +74,7 @@ impl Agent {
 
     fn deliver_files(&self, files: &[(&str, &str)]) {
         let file = |(path, contents): &(&str, &str)| DeliveredFile {
-            place: Place::Config,
+            dir: DeliveryDir::Config,
             path: (*path).into(),
             contents: (*contents).into(),
         };

@@ -6,7 +6,7 @@ use agentchat_api::{
     Agent, container_name, default_display_name, network_name, parse_duration, volume_name,
 };
 use agentchat_contract::{
-    AgentConfig, ChatConfig, DeliveredFile, Delivery, LimitsConfig, Place, RestartConfig,
+    AgentConfig, ChatConfig, DeliveredFile, Delivery, DeliveryDir, LimitsConfig, RestartConfig,
     RuntimeConfig, encode_delivery,
 };
 use agentchat_driver::{ContainerSpec, labels};
@@ -100,43 +100,43 @@ fn display_name(agent: &Agent) -> String {
 }
 
 fn delivery(agent: &Agent, needs: &Needs, config: &AgentConfig) -> Result<Delivery, Error> {
-    let file = |place, path: String, contents: Vec<u8>| DeliveredFile {
-        place,
+    let file = |dir, path: String, contents: Vec<u8>| DeliveredFile {
+        dir,
         path,
         contents,
     };
     let mut files = vec![
         file(
-            Place::Config,
+            DeliveryDir::Config,
             "agent.json".into(),
             serde_json::to_vec(config)?,
         ),
         file(
-            Place::Config,
+            DeliveryDir::Config,
             "mission.md".into(),
             agent.spec.mission.clone().into_bytes(),
         ),
         file(
-            Place::Config,
+            DeliveryDir::Config,
             "ca.pem".into(),
             needs.server.ca_pem.clone().into_bytes(),
         ),
         file(
-            Place::Secrets,
+            DeliveryDir::Secrets,
             needs.credential.file.into(),
             needs.credential.value.clone(),
         ),
     ];
     for (name, text) in &needs.personality {
         files.push(file(
-            Place::Config,
+            DeliveryDir::Config,
             format!("personality/{name}"),
             text.clone().into_bytes(),
         ));
     }
     if let Some(identity) = &needs.identity {
         files.push(file(
-            Place::Secrets,
+            DeliveryDir::Secrets,
             "identity".into(),
             identity.to_pkcs8_pem().into_bytes(),
         ));
@@ -237,7 +237,7 @@ fn spec_hash(
     let texts: Vec<_> = delivery
         .files
         .iter()
-        .filter(|f| f.place == Place::Config && f.path != "agent.json" && f.path != "ca.pem")
+        .filter(|f| f.dir == DeliveryDir::Config && f.path != "agent.json" && f.path != "ca.pem")
         .map(|f| (&f.path, digest(&f.contents)))
         .collect();
     let limits = (spec.cpu_millis, spec.memory, spec.pids);
