@@ -212,13 +212,16 @@ impl Supervisor {
 
 /// Waits until a delivery is complete.
 async fn first_delivery(layout: &Layout) -> anyhow::Result<()> {
-    let directory = paths::CONFIG_DIR;
+    let directory = layout.path(paths::CONFIG_DIR);
+    anyhow::ensure!(
+        directory.is_dir(),
+        "{} is not there; mount a directory that root can write and the agent can read",
+        directory.display()
+    );
     // The watch comes before the look, so that nothing happens unnoticed in between.
-    let mut deliveries =
-        DeliveryWatch::new(layout).with_context(|| format!("can't watch {directory}; mount it"))?;
+    let mut deliveries = DeliveryWatch::new(layout);
     while !layout.path(paths::COMPLETE).exists() {
-        let delivered = deliveries.next().await;
-        delivered.with_context(|| format!("the watch on {directory} ended"))?;
+        deliveries.next().await;
     }
     Ok(())
 }
