@@ -3,7 +3,8 @@
 //! **Who may write.** Everything in the container that runs as the agent's user, the agent's own tools included.
 //! So an update is taken for what it can do at worst: session, activity and chat are for display, and usage can
 //! only be raised. One that claims too little, or nothing, changes nothing of what was counted before; one that
-//! claims too much hurts only the agent, whose limits it reaches.
+//! claims too much hurts only the agent, whose limits it reaches. The runner is one of those processes: what it
+//! counts is right unless the agent's own tools tamper with it.
 //!
 //! **Answers.** [`Update::Runner`] is answered with the line [`UPDATE_TAKEN`] once its usage is in the
 //! supervisor's account; the others are not answered.

@@ -48,9 +48,13 @@ pub fn first(config: &AgentConfig, mission: &str, since: Since) -> String {
     )
 }
 
-/// The message that starts each further turn.
-pub fn next(config: &AgentConfig) -> String {
-    format!("Listen again in {}.", config.chat.channels.join(", "))
+/// The message that starts each further turn; `changed` when the channels are not those of the last one.
+pub fn next(config: &AgentConfig, changed: bool) -> String {
+    let channels = config.chat.channels.join(", ");
+    match changed {
+        true => format!("Your channels have changed. Listen again, from now on in {channels}."),
+        false => format!("Listen again in {channels}."),
+    }
 }
 
 #[cfg(test)]
