@@ -14,8 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Agent, Channel, ClientError, Events, History, Options, Position, Welcome,
+    connection::Server,
     events::events,
     limits::Limits,
+    places::Places,
     request::{Known, Request, Wants},
     session::{Session, Standing},
 };
@@ -25,6 +27,8 @@ use crate::{
 #[derive(Clone)]
 pub struct Client {
     pub(crate) options: Arc<Options>,
+    /// The CA to connect with.
+    ca: watch::Sender<Option<String>>,
     pub(crate) limits: Limits,
     requests: mpsc::Sender<Request>,
     turn: Arc<Mutex<()>>,
@@ -47,16 +51,19 @@ impl Client {
         let waiting = ClientError::Disconnected("still connecting".into());
         let (standing, seen) = watch::channel(Standing::Away(waiting));
         let (stop, done) = (CancellationToken::new(), CancellationToken::new());
+        let (ca, trusted) = watch::channel(options.ca_pem.clone());
         let options = Arc::new(options);
         let clock = Arc::new(AtomicI64::new(0));
-        let session = Session::new(
-            options.clone(),
+        let session = Session {
+            places: Places::new(&options.channels),
+            options: options.clone(),
             limits,
+            ca: trusted,
             wanted,
-            queue,
+            events: queue,
             standing,
-            clock.clone(),
-        );
+            clock: clock.clone(),
+        };
         let (asked, over) = (stop.clone(), done.clone().drop_guard());
         tokio::spawn(async move {
             session.run(asked).await;
@@ -64,6 +71,7 @@ impl Client {
         });
         let client = Self {
             options,
+            ca,
             limits,
             requests,
             turn: Arc::default(),
@@ -73,6 +81,25 @@ impl Client {
             done,
         };
         (client, happened)
+    }
+
+    /// Trusts another CA from now on, PEM, in place of [`Options::ca_pem`]. A connection that stands is kept; the
+    /// next one is made with it. Without a connection it is tried at once, whatever pause there would be. The same
+    /// CA again changes nothing.
+    pub fn set_ca(&self, ca_pem: Option<String>) {
+        self.ca.send_if_modified(|ca| {
+            let changed = *ca != ca_pem;
+            *ca = ca_pem;
+            changed
+        });
+    }
+
+    /// Where to connect to, by now.
+    pub(crate) fn server(&self) -> Server {
+        Server {
+            url: self.options.url.clone(),
+            ca_pem: self.ca.borrow().clone(),
+        }
     }
 
     /// Waits until the key is proven, or until the server refuses. Without a connection it waits on: see

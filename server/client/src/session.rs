@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     ClientError, Event, Options, Welcome,
-    connection::{ConnectError, connect},
+    connection::{ConnectError, Server, connect},
     error::chain,
     events::EventQueue,
     limits::Limits,
@@ -42,14 +42,16 @@ pub enum Standing {
 
 /// The task behind a client.
 pub struct Session {
-    options: Arc<Options>,
-    limits: Limits,
-    wanted: mpsc::Receiver<Request>,
-    events: EventQueue,
-    standing: watch::Sender<Standing>,
+    pub options: Arc<Options>,
+    pub limits: Limits,
+    /// The CA to connect with.
+    pub ca: watch::Receiver<Option<String>>,
+    pub wanted: mpsc::Receiver<Request>,
+    pub events: EventQueue,
+    pub standing: watch::Sender<Standing>,
     /// The server's time, as of its last frame, Unix milliseconds.
-    clock: Arc<AtomicI64>,
-    places: Places,
+    pub clock: Arc<AtomicI64>,
+    pub places: Places,
 }
 
 /// Why a connection ended.
@@ -73,25 +75,6 @@ impl From<ConnectError> for End {
 }
 
 impl Session {
-    pub fn new(
-        options: Arc<Options>,
-        limits: Limits,
-        wanted: mpsc::Receiver<Request>,
-        events: EventQueue,
-        standing: watch::Sender<Standing>,
-        clock: Arc<AtomicI64>,
-    ) -> Self {
-        Self {
-            places: Places::new(&options.channels),
-            options,
-            limits,
-            wanted,
-            events,
-            standing,
-            clock,
-        }
-    }
-
     /// Lives until it is stopped, or until all handles are gone.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut pause = Pause::new(&self.limits);
@@ -124,8 +107,12 @@ impl Session {
 
     /// One connection, from its beginning to its end.
     async fn attempt(&mut self, stop: &CancellationToken, pause: &mut Pause) -> End {
+        let server = Server {
+            url: self.options.url.clone(),
+            ca_pem: self.ca.borrow_and_update().clone(),
+        };
         let begin = async {
-            let mut socket = connect(&self.options, self.limits.connect).await?;
+            let mut socket = connect(&server, self.limits.connect).await?;
             let welcomed = self.identify(&mut socket).await?;
             Ok::<_, End>((socket, welcomed))
         };
@@ -147,18 +134,24 @@ impl Session {
         });
         self.events.push(Event::Connected(welcomed.welcome));
         let end = self.serve(&mut socket, joins, &own, stop).await;
+        // The next attempt uses it anyway: many clients must not come at once to a server that has just stopped.
+        self.ca.mark_unchanged();
         if since.elapsed() >= self.limits.settled {
             pause.reset();
         }
         end
     }
 
-    /// Waits for the next attempt, also until the reader can take what it brings. Whoever asks meanwhile is
-    /// told, instead of waiting for the next connection. False when nobody holds the client any more.
+    /// Waits for the next attempt, also until the reader can take what it brings. Another CA than the last
+    /// attempt's ends the pause. Whoever asks meanwhile is told, instead of waiting for the next connection. False
+    /// when nobody holds the client any more.
     async fn rest(&mut self, pause: Duration, error: &ClientError) -> bool {
-        let events = &self.events;
+        let (events, ca) = (&self.events, &mut self.ca);
         let over = async {
-            tokio::time::sleep(pause).await;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                Ok(()) = ca.changed() => {}
+            }
             events.freed().await;
         };
         tokio::pin!(over);

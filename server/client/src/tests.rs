@@ -1,5 +1,6 @@
 //! The client against servers that misbehave.
 
+mod ca;
 mod fake;
 mod handshake;
 mod history;
