@@ -15,7 +15,11 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::said::Said;
-use crate::{inbox::Inbox, report::away, settings::Settings};
+use crate::{
+    inbox::Inbox,
+    report::away,
+    settings::{LiveSettings, Settings},
+};
 
 /// How long a tool waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -28,8 +32,8 @@ const SERVER: &str = "@server";
 pub struct Chat {
     client: Client,
     url: String,
-    /// Channels to be in at all times.
-    configured: Vec<String>,
+    /// Channels to be in at all times; deliveries change them.
+    configured: watch::Sender<Vec<String>>,
     inbox: Arc<Inbox>,
     rooms: Mutex<Rooms>,
     state: watch::Sender<ChatState>,
@@ -39,7 +43,10 @@ pub struct Chat {
 #[derive(Default)]
 struct Rooms {
     joined: BTreeSet<String>,
-    /// Channels that tools have asked for.
+    /// Channels that the client was told to join, by whatever connection, and was not told to leave: it joins
+    /// them again at each connection.
+    entered: BTreeSet<String>,
+    /// Channels that tools have asked for, beyond the configured ones.
     extra: BTreeSet<String>,
     /// Ids by which this process was known; ephemeral ones change.
     own: BTreeSet<String>,
@@ -55,7 +62,7 @@ impl Chat {
     ) -> Arc<Self> {
         let (client, events) = Client::start(Options {
             url: settings.url.clone(),
-            ca_pem: settings.ca_pem,
+            ca_pem: settings.live.ca_pem,
             name: settings.name,
             identity: settings.identity,
             // Joined here instead: a channel that is not there yet must be seen, and tried again.
@@ -64,13 +71,24 @@ impl Chat {
         let chat = Arc::new(Self {
             client,
             url: settings.url,
-            configured: settings.channels,
+            configured: watch::Sender::new(settings.live.channels),
             inbox,
             rooms: Mutex::default(),
             state,
         });
         tokio::spawn(chat.clone().follow(events));
         chat
+    }
+
+    /// Takes other settings in: joins and leaves what changed, by the connection that stands, and trusts the CA
+    /// from the next connection on.
+    pub fn change(&self, live: LiveSettings) {
+        self.client.set_ca(live.ca_pem);
+        self.configured.send_if_modified(|channels| {
+            let changed = *channels != live.channels;
+            *channels = live.channels;
+            changed
+        });
     }
 
     fn rooms(&self) -> MutexGuard<'_, Rooms> {
@@ -91,7 +109,7 @@ impl Chat {
                     rooms.own.insert(welcome.agent_id.clone());
                     drop(rooms);
                     // Apart from here: a join is answered only while events are taken.
-                    let task = self.clone().join_all(welcome.agent_id);
+                    let task = self.clone().keep_joined(welcome.agent_id);
                     joining = Some(AbortOnDropHandle::new(tokio::spawn(task)));
                 }
                 Event::Disconnected { reason } => {
@@ -123,7 +141,7 @@ impl Chat {
                     }
                     // Servers may put an agent into channels that are not its own.
                     let elsewhere = message.to.starts_with('#')
-                        && !self.configured.contains(&message.to)
+                        && !self.is_configured(&message.to)
                         && !rooms.extra.contains(&message.to);
                     drop(rooms);
                     if own || elsewhere || message.from == SERVER {
@@ -158,9 +176,13 @@ impl Chat {
         &self.url
     }
 
-    /// Channels to be in at all times.
-    pub fn configured(&self) -> &[String] {
-        &self.configured
+    /// Channels to be in at all times, as they change.
+    pub fn configured(&self) -> watch::Receiver<Vec<String>> {
+        self.configured.subscribe()
+    }
+
+    fn is_configured(&self, channel: &str) -> bool {
+        self.configured.borrow().iter().any(|c| c == channel)
     }
 
     /// Channels that the agent is in.
@@ -222,6 +244,7 @@ impl Chat {
         self.client.leave(channel).await?;
         let mut rooms = self.rooms();
         rooms.joined.remove(channel);
+        rooms.entered.remove(channel);
         rooms.extra.remove(channel);
         Ok(())
     }

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::inbox::{Batch, Inbox};
@@ -21,6 +24,9 @@ pub struct Listen {
     pub inbox: Arc<Inbox>,
     /// Channels of interest; what is addressed to the agent itself always is.
     pub channels: Vec<String>,
+    /// The configured channels, when this began and as they change: one that is added meanwhile is of interest
+    /// too, since whoever listens could not name it.
+    pub configured: (Vec<String>, watch::Receiver<Vec<String>>),
     /// How long.
     pub patience: Duration,
     /// How long messages that come together are waited for.
@@ -29,7 +35,9 @@ pub struct Listen {
 
 impl Listen {
     fn wants(&self, to: &str) -> bool {
-        to.starts_with('@') || self.channels.iter().any(|channel| channel == to)
+        let (before, now) = &self.configured;
+        let among = |channels: &[String]| channels.iter().any(|channel| channel == to);
+        to.starts_with('@') || among(&self.channels) || (!among(before) && among(&now.borrow()))
     }
 
     /// The last `count` messages, at once.

@@ -13,16 +13,21 @@ mod tools;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use agentchat_contract::{ChatState, Layout, paths};
+use agentchat_contract::{ChatState, DeliveryWatch, Layout, paths};
 use anyhow::Context;
 use clap::Parser;
 use rmcp::ServiceExt;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    chat::Chat, inbox::Inbox, report::away, settings::Settings, stdin::Watched, tools::Tools,
+    chat::Chat,
+    inbox::Inbox,
+    report::away,
+    settings::{LiveSettings, Settings},
+    stdin::Watched,
+    tools::Tools,
 };
 
 /// Gives an agent its chat tools, over MCP on standard input and output. Configuration is read from
@@ -70,6 +75,8 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(layout: &Layout, state: watch::Sender<ChatState>) -> anyhow::Result<()> {
+    // Before anything is read, so that no delivery is missed.
+    let deliveries = DeliveryWatch::new(layout);
     let settings = Settings::load(layout)?;
     let settle = settings.settle;
     let folder = layout.path(paths::AGENTCHAT_DIR);
@@ -77,6 +84,8 @@ async fn serve(layout: &Layout, state: watch::Sender<ChatState>) -> anyhow::Resu
         .with_context(|| format!("the inbox in {} can't be used", folder.display()))?;
     let inbox = Arc::new(inbox);
     let chat = Chat::start(settings, inbox.clone(), state);
+    let following = follow_deliveries(deliveries, layout.clone(), chat.clone());
+    let _following = AbortOnDropHandle::new(tokio::spawn(following));
     let gone = CancellationToken::new();
     let tools = Tools {
         chat: chat.clone(),
@@ -98,4 +107,18 @@ async fn serve(layout: &Layout, state: watch::Sender<ChatState>) -> anyhow::Resu
         tracing::debug!("the connection did not end in time");
     }
     ended
+}
+
+/// Takes in what each delivery changes, for as long as the server runs.
+async fn follow_deliveries(mut deliveries: DeliveryWatch, layout: Layout, chat: Arc<Chat>) {
+    loop {
+        deliveries.next().await;
+        match LiveSettings::load(&layout) {
+            Ok(live) => chat.change(live),
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                tracing::error!("going on with the settings of before: {error:#}");
+            }
+        }
+    }
 }

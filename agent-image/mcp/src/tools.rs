@@ -173,8 +173,10 @@ impl Tools {
         context: RequestContext<RoleServer>,
     ) -> Answer {
         self.confirm();
+        let now = self.chat.configured();
+        let before = now.borrow().clone();
         let channels = match given.channels {
-            none if none.is_empty() => self.chat.configured().to_vec(),
+            none if none.is_empty() => before.clone(),
             some => some,
         };
         for channel in &channels {
@@ -189,6 +191,7 @@ impl Tools {
         let listen = Listen {
             inbox: self.inbox.clone(),
             channels,
+            configured: (before, now),
             patience: Duration::from_secs(seconds),
             settle: self.settle,
         };

@@ -7,6 +7,7 @@
 )]
 
 mod chat;
+mod deliveries;
 mod process;
 mod stories;
 mod supervisor;

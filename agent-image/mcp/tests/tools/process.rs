@@ -2,6 +2,7 @@
 
 use std::{fs, process::Stdio};
 
+use agentchat_contract::{DeliveredFile, Delivery, DeliveryDir, DeliveryDirs, write_delivery};
 use agentchat_protocol::Identity;
 use serde_json::{Value, json};
 use tokio::{
@@ -26,16 +27,37 @@ impl Container {
         }
         let identity = Identity::generate().unwrap();
         server.approve(&identity).await;
-        let config = json!({"name": "ada", "displayName": "Ada", "chat":
-            {"url": server.url, "channels": ["#general"], "persistentIdentity": true}});
-        fs::write(root.path().join("etc/agent/agent.json"), config.to_string()).unwrap();
-        fs::write(root.path().join("etc/agent/ca.pem"), &server.ca_pem).unwrap();
         fs::write(
             root.path().join("run/secrets/identity"),
             identity.to_pkcs8_pem(),
         )
         .unwrap();
-        Self { root }
+        let container = Self { root };
+        container.deliver(server, &["#general"]);
+        container
+    }
+
+    /// Delivers a configuration: the channels, and the server's authority as it is now.
+    pub fn deliver(&self, server: &Server, channels: &[&str]) {
+        let config = json!({"name": "ada", "displayName": "Ada", "chat":
+            {"url": server.url, "channels": channels, "persistentIdentity": true}});
+        let file = |path: &str, contents: String| DeliveredFile {
+            dir: DeliveryDir::Config,
+            path: path.into(),
+            contents: contents.into(),
+        };
+        let delivery = Delivery {
+            generation: 1,
+            files: vec![
+                file("agent.json", config.to_string()),
+                file("ca.pem", server.ca_pem.clone()),
+            ],
+        };
+        let dirs = DeliveryDirs {
+            config: self.root.path().join("etc/agent"),
+            secrets: self.root.path().join("run/secrets"),
+        };
+        write_delivery(&dirs, &delivery).unwrap();
     }
 
     /// The program, running, with the handshake done.
