@@ -17,9 +17,9 @@ use crate::{
     connection::Server,
     events::events,
     limits::Limits,
-    places::Places,
     request::{Known, Request, Wants},
-    session::{Session, Standing},
+    session::{ConnectionState, Session},
+    subscriptions::Subscriptions,
 };
 
 /// A handle on the session; clones share it. The session ends with [`Client::shutdown`], or when all
@@ -32,7 +32,7 @@ pub struct Client {
     pub(crate) limits: Limits,
     requests: mpsc::Sender<Request>,
     turn: Arc<Mutex<()>>,
-    pub(crate) standing: watch::Receiver<Standing>,
+    pub(crate) state: watch::Receiver<ConnectionState>,
     pub(crate) clock: Arc<AtomicI64>,
     stop: CancellationToken,
     done: CancellationToken,
@@ -49,19 +49,19 @@ impl Client {
         let (requests, wanted) = mpsc::channel(1);
         let (queue, happened) = events(limits.events_bytes);
         let waiting = ClientError::Disconnected("still connecting".into());
-        let (standing, seen) = watch::channel(Standing::Away(waiting));
+        let (state, watched) = watch::channel(ConnectionState::NotConnected(waiting));
         let (stop, done) = (CancellationToken::new(), CancellationToken::new());
         let (ca, trusted) = watch::channel(options.ca_pem.clone());
         let options = Arc::new(options);
         let clock = Arc::new(AtomicI64::new(0));
         let session = Session {
-            places: Places::new(&options.channels),
+            subscriptions: Subscriptions::new(&options.channels),
             options: options.clone(),
             limits,
             ca: trusted,
             wanted,
             events: queue,
-            standing,
+            state,
             clock: clock.clone(),
         };
         let (asked, over) = (stop.clone(), done.clone().drop_guard());
@@ -75,7 +75,7 @@ impl Client {
             limits,
             requests,
             turn: Arc::default(),
-            standing: seen,
+            state: watched,
             clock,
             stop,
             done,
@@ -105,26 +105,28 @@ impl Client {
     /// Waits until the key is proven, or until the server refuses. Without a connection it waits on: see
     /// [`Client::connected_within`].
     pub async fn connected(&self) -> Result<Welcome, ClientError> {
-        let mut standing = self.standing.clone();
+        let mut state = self.state.clone();
         loop {
-            let now = standing.borrow_and_update().clone();
+            let now = state.borrow_and_update().clone();
             match now {
-                Standing::Here { welcome, .. } => return Ok(welcome),
-                Standing::Away(error @ ClientError::Server { .. }) => return Err(error),
-                Standing::Away(_) => {}
+                ConnectionState::Connected { welcome, .. } => return Ok(welcome),
+                ConnectionState::NotConnected(error @ ClientError::Server { .. }) => {
+                    return Err(error);
+                }
+                ConnectionState::NotConnected(_) => {}
             }
-            standing.changed().await.map_err(|_| ClientError::Closed)?;
+            state.changed().await.map_err(|_| ClientError::Closed)?;
         }
     }
 
-    /// As [`Client::connected`], but not for longer than `patience`. The error says why the last attempt failed.
-    pub async fn connected_within(&self, patience: Duration) -> Result<Welcome, ClientError> {
-        if let Ok(result) = timeout(patience, self.connected()).await {
+    /// As [`Client::connected`], but not for longer than `limit`. The error says why the last attempt failed.
+    pub async fn connected_within(&self, limit: Duration) -> Result<Welcome, ClientError> {
+        if let Ok(result) = timeout(limit, self.connected()).await {
             return result;
         }
-        match &*self.standing.borrow() {
-            Standing::Here { welcome, .. } => Ok(welcome.clone()),
-            Standing::Away(error) => Err(error.clone()),
+        match &*self.state.borrow() {
+            ConnectionState::Connected { welcome, .. } => Ok(welcome.clone()),
+            ConnectionState::NotConnected(error) => Err(error.clone()),
         }
     }
 
@@ -134,7 +136,7 @@ impl Client {
 
     async fn ask_within(
         &self,
-        patience: Duration,
+        limit: Duration,
         frame: Value,
         wants: Wants,
     ) -> Result<Value, ClientError> {
@@ -151,12 +153,10 @@ impl Client {
             answered.await.unwrap_or_else(|_| Err(self.broken()))
         };
         let late = || {
-            let seconds = patience.as_secs();
+            let seconds = limit.as_secs();
             ClientError::Disconnected(format!("no answer within {seconds} s"))
         };
-        timeout(patience, asked)
-            .await
-            .unwrap_or_else(|_| Err(late()))
+        timeout(limit, asked).await.unwrap_or_else(|_| Err(late()))
     }
 
     fn broken(&self) -> ClientError {

@@ -6,12 +6,12 @@ use super::{DEADLINE, disconnected, fake::Fake, short, start};
 use crate::limits::Limits;
 
 #[tokio::test]
-async fn other_ca_ends_the_pause_between_attempts_and_the_same_one_does_not() {
+async fn other_ca_ends_the_backoff_and_the_same_one_does_not() {
     let fake = Fake::new().await;
     let limits = Limits {
         // Longer than the test.
-        first_pause: DEADLINE * 20,
-        longest_pause: DEADLINE * 20,
+        first_backoff: DEADLINE * 20,
+        longest_backoff: DEADLINE * 20,
         ..short()
     };
     let (client, mut events) = start(&fake.url, &[], limits);
