@@ -28,7 +28,7 @@ pub struct Listen {
     /// too, since whoever listens could not name it.
     pub configured: (Vec<String>, watch::Receiver<Vec<String>>),
     /// How long.
-    pub patience: Duration,
+    pub timeout: Duration,
     /// How long messages that come together are waited for.
     pub settle: Duration,
 }
@@ -58,7 +58,7 @@ impl Listen {
 
     /// Until something waits and has settled, or patience ends.
     async fn something(&self) {
-        let deadline = Instant::now() + self.patience;
+        let deadline = Instant::now() + self.timeout;
         let mut arrivals = self.inbox.arrivals();
         while !self.inbox.waits(|to| self.wants(to)) {
             // The inbox outlives this, so an error is the deadline.
@@ -74,10 +74,10 @@ fn result(batch: &Batch, timeout: bool) -> Value {
     let messages: Vec<Value> = batch
         .messages
         .iter()
-        .map(|(heard, again)| {
-            let mut message = json!({"from": heard.from, "from_name": heard.from_name, "to": heard.to,
-                "content": heard.content, "ts": heard.ts, "msg_id": heard.msg_id});
-            if let Some(id) = &heard.in_reply_to {
+        .map(|(inbound, again)| {
+            let mut message = json!({"from": inbound.from, "from_name": inbound.from_name, "to": inbound.to,
+                "content": inbound.content, "ts": inbound.ts, "msg_id": inbound.msg_id});
+            if let Some(id) = &inbound.in_reply_to {
                 message["in_reply_to"] = id.as_str().into();
             }
             if *again {

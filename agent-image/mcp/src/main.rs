@@ -24,9 +24,9 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     chat::Chat,
     inbox::Inbox,
-    report::away,
+    report::not_connected,
     settings::{LiveSettings, Settings},
-    stdin::Watched,
+    stdin::WatchedStdin,
     tools::Tools,
 };
 
@@ -37,7 +37,7 @@ use crate::{
 struct Args {}
 
 /// How long the end may take.
-const END: Duration = Duration::from_secs(1);
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -54,21 +54,24 @@ async fn main() -> ExitCode {
     // Only tests set it.
     let root = std::env::var_os("AGENT_ROOT").unwrap_or_else(|| "/".into());
     let layout = Layout::new(root.into());
-    let (state, seen) = watch::channel(away("Connecting", "still connecting"));
-    let reporter = tokio::spawn(report::keep(layout.path(paths::CONTROL_SOCKET), seen));
+    let (state, reported) = watch::channel(not_connected("Connecting", "still connecting"));
+    let reporter = tokio::spawn(report::keep(layout.path(paths::CONTROL_SOCKET), reported));
     let code = match serve(&layout, state.clone()).await {
         Ok(()) => {
-            state.send_replace(away("Stopped", "the agent's chat tools have ended"));
+            state.send_replace(not_connected(
+                "Stopped",
+                "the agent's chat tools have ended",
+            ));
             ExitCode::SUCCESS
         }
         Err(error) => {
             tracing::error!("{error:#}");
-            state.send_replace(away("ChatToolsFailed", &format!("{error:#}")));
+            state.send_replace(not_connected("ChatToolsFailed", &format!("{error:#}")));
             ExitCode::FAILURE
         }
     };
     drop(state);
-    if tokio::time::timeout(END, reporter).await.is_err() {
+    if tokio::time::timeout(END_TIMEOUT, reporter).await.is_err() {
         tracing::debug!("the supervisor did not take the last report");
     }
     code
@@ -93,7 +96,9 @@ async fn serve(layout: &Layout, state: watch::Sender<ChatState>) -> anyhow::Resu
         settle,
         gone: gone.clone(),
     };
-    let running = tools.serve((Watched::new(gone), tokio::io::stdout())).await;
+    let running = tools
+        .serve((WatchedStdin::new(gone), tokio::io::stdout()))
+        .await;
     let ended = match running {
         Ok(running) => running
             .waiting()
@@ -103,7 +108,10 @@ async fn serve(layout: &Layout, state: watch::Sender<ChatState>) -> anyhow::Resu
         Err(error) => Err(error).context("no MCP client"),
     };
     // Also where it failed: the server then knows at once that the agent is away.
-    if tokio::time::timeout(END, chat.shutdown()).await.is_err() {
+    if tokio::time::timeout(END_TIMEOUT, chat.shutdown())
+        .await
+        .is_err()
+    {
         tracing::debug!("the connection did not end in time");
     }
     ended

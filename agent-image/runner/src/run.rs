@@ -20,7 +20,7 @@ use crate::{
     claude::{Claude, Start},
     credential::Credentials,
     ledger::SessionLedger,
-    prompt::{self, Since},
+    prompt::{self, SessionHistory},
     redaction::Redaction,
     report::Reporter,
     transcript::Transcript,
@@ -113,19 +113,19 @@ impl Runner {
     }
 
     async fn keep_going(&mut self) -> anyhow::Result<i32> {
-        let mut since = Since::Fresh;
+        let mut history = SessionHistory::Fresh;
         loop {
             let start = match &self.ledger.session {
                 Some(id) => Start::Resume(id.clone()),
                 None => Start::New(uuid::Uuid::new_v4().to_string()),
             };
             if matches!(start, Start::Resume(_)) {
-                since = Since::Resumed;
+                history = SessionHistory::Resumed;
             }
             // Where this fails, nothing is used.
             let end = match self.report(false).await {
                 Some(end) => end,
-                None => self.one_process(&start, since).await?,
+                None => self.one_process(&start, history).await?,
             };
             match end {
                 End::Exit(code) => return Ok(code),
@@ -144,7 +144,7 @@ impl Runner {
                         tracing::warn!("the session could not be taken up again; a new one begins");
                         self.ledger.session = None;
                         self.ledger.write(&self.ledger_path)?;
-                        since = Since::Lost;
+                        history = SessionHistory::Lost;
                     }
                     if self.deaths > DEATHS {
                         tracing::error!("Claude Code died {} times in a row", self.deaths);

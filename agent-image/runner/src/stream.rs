@@ -218,20 +218,23 @@ mod tests {
         );
         assert_eq!(of(r#","api_error_status":429"#), Some(Failure::Quota));
         assert_eq!(of(r#","api_error_status":529"#), Some(Failure::Other));
-        // No answer, or no credential: the same, but for what was said before.
+        // No answer, or no credential: the same, but for the complaint before.
         assert_eq!(
             of(r#","api_error_status":null,"duration_api_ms":0,"num_turns":1"#),
             Some(Failure::Other)
         );
-        let said = |error: &str| {
+        let complained = |error: &str| {
             parse(&format!(
                 r#"{{"type":"assistant","message":{{"id":"m","model":"<synthetic>","content":[]}}{error}}}"#
             ))
         };
         let complaint = |credential| Some(Event::Complaint { credential });
-        assert_eq!(said(r#","error":"authentication_failed""#), complaint(true));
-        assert_eq!(said(r#","error":"server_error""#), complaint(false));
-        assert_eq!(said(""), None);
+        assert_eq!(
+            complained(r#","error":"authentication_failed""#),
+            complaint(true)
+        );
+        assert_eq!(complained(r#","error":"server_error""#), complaint(false));
+        assert_eq!(complained(""), None);
     }
 
     #[test]

@@ -6,10 +6,10 @@ use agentchat_client::ClientError;
 use agentchat_contract::ChatState;
 
 use super::Chat;
-use crate::report::away;
+use crate::report::not_connected;
 
 /// Between two tries to join: the operator may make a channel after its first agent is up.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Chat {
     /// Is in the configured channels for as long as the connection stands, and in those that tools asked for:
@@ -40,7 +40,7 @@ impl Chat {
             let again = async {
                 match all_joined {
                     true => std::future::pending().await,
-                    false => tokio::time::sleep(AGAIN).await,
+                    false => tokio::time::sleep(RETRY_INTERVAL).await,
                 }
             };
             tokio::select! {
@@ -56,13 +56,17 @@ impl Chat {
     /// channels that could not be joined was refused; fails when the connection does.
     async fn join_wanted(&self, configured: &[String]) -> Result<Option<ChatState>, ClientError> {
         let (gone, missing) = {
-            let rooms = self.rooms();
-            let wanted: BTreeSet<_> = configured.iter().chain(&rooms.extra).cloned().collect();
-            let gone: Vec<_> = rooms.entered.difference(&wanted).cloned().collect();
+            let membership = self.membership();
+            let wanted: BTreeSet<_> = configured
+                .iter()
+                .chain(&membership.extra)
+                .cloned()
+                .collect();
+            let gone: Vec<_> = membership.entered.difference(&wanted).cloned().collect();
             // In the order of the configuration, since the first that is refused is reported.
-            let others = rooms.extra.iter().filter(|c| !configured.contains(c));
+            let others = membership.extra.iter().filter(|c| !configured.contains(c));
             let missing = configured.iter().chain(others);
-            let missing = missing.filter(|channel| !rooms.joined.contains(*channel));
+            let missing = missing.filter(|channel| !membership.joined.contains(*channel));
             (gone, missing.cloned().collect::<Vec<_>>())
         };
         for channel in gone {
@@ -76,15 +80,15 @@ impl Chat {
         }
         let mut refused = None;
         for channel in missing {
-            match self.join(&channel).await {
+            match self.join_and_wait(&channel).await {
                 Ok(()) => {}
                 Err(ClientError::Server { code, message }) => {
                     tracing::warn!(channel, code, why = message, "can't join");
                     if configured.contains(&channel) {
                         let text = format!("can't join {channel}: {message}");
-                        refused.get_or_insert_with(|| away(&code, &text));
+                        refused.get_or_insert_with(|| not_connected(&code, &text));
                     } else {
-                        self.rooms().extra.remove(&channel);
+                        self.membership().extra.remove(&channel);
                     }
                 }
                 Err(error) => return Err(error),
@@ -94,36 +98,36 @@ impl Chat {
     }
 
     /// Joins a channel and waits for its history: the server answers in order.
-    async fn join(&self, channel: &str) -> Result<(), ClientError> {
+    async fn join_and_wait(&self, channel: &str) -> Result<(), ClientError> {
         self.client.join(channel).await?;
-        self.rooms().entered.insert(channel.to_owned());
+        self.membership().entered.insert(channel.to_owned());
         self.client.ping().await?;
-        self.rooms().joined.insert(channel.to_owned());
+        self.membership().joined.insert(channel.to_owned());
         Ok(())
     }
 
     /// Joins a channel unless the agent is in it; it is joined again at each connection.
-    pub async fn enter(&self, channel: &str) -> Result<(), ClientError> {
-        if self.rooms().joined.contains(channel) {
+    pub async fn join(&self, channel: &str) -> Result<(), ClientError> {
+        if self.membership().joined.contains(channel) {
             return Ok(());
         }
         if !self.is_configured(channel) {
             // Before it is joined: its history follows the server's answer at once.
-            self.rooms().extra.insert(channel.to_owned());
+            self.membership().extra.insert(channel.to_owned());
         }
-        let joined = self.join(channel).await;
+        let joined = self.join_and_wait(channel).await;
         if let Err(ClientError::Server { .. }) = &joined {
-            self.rooms().extra.remove(channel);
+            self.membership().extra.remove(channel);
         }
         joined
     }
 
     /// For listening: joins what is not a matter of course. Without a connection it waits for the next.
-    pub async fn attend(&self, channel: &str) -> Result<(), ClientError> {
+    pub async fn join_for_listening(&self, channel: &str) -> Result<(), ClientError> {
         if self.is_configured(channel) {
             return Ok(());
         }
-        match self.enter(channel).await {
+        match self.join(channel).await {
             Err(ClientError::Disconnected(_)) => Ok(()),
             other => other,
         }

@@ -135,7 +135,7 @@ impl Person {
     }
 
     /// The next message of somebody else.
-    pub async fn hear(&mut self) -> ChatMessage {
+    pub async fn receive(&mut self) -> ChatMessage {
         let own = self.client.connected().await.unwrap().agent_id;
         let next = async {
             loop {

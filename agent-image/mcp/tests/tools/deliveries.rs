@@ -46,8 +46,8 @@ async fn changed_channels_are_joined_and_left_by_the_connection_that_stands() {
     channels(&eve, &["#missing"]).await;
     eve.sees("Ada", "#missing", true).await;
     send("again").await.unwrap();
-    let heard = mcp.call("agentchat_listen", json!({"timeout_seconds": 15}));
-    assert_eq!(texts(&heard.await.unwrap()), ["again"]);
+    let received = mcp.call("agentchat_listen", json!({"timeout_seconds": 15}));
+    assert_eq!(texts(&received.await.unwrap()), ["again"]);
     mcp.end().await;
     let ended = supervisor.chat(|chat| {
         assert_ne!(chat["reason"], "Disconnected");
@@ -80,7 +80,7 @@ async fn certificate_of_another_authority_is_accepted_once_it_was_delivered() {
     eve.client.join("#other").await.unwrap();
     let answer = json!({"target": "#other", "message": "still here"});
     mcp.call("agentchat_send", answer).await.unwrap();
-    assert_eq!(eve.hear().await.content, "still here");
+    assert_eq!(eve.receive().await.content, "still here");
 
     // Delivered when the server is back and is refused; a channel that is gone by then is not joined again.
     server.certify();

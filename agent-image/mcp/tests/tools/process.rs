@@ -164,11 +164,11 @@ impl Mcp {
 
     /// Listens in `#general` until something is said; gives the texts.
     pub async fn listen(&mut self) -> Vec<String> {
-        let heard = self.call(
+        let received = self.call(
             "agentchat_listen",
             json!({"channels": ["#general"], "timeout_seconds": 15}),
         );
-        texts(&heard.await.unwrap())
+        texts(&received.await.unwrap())
     }
 
     /// Takes a request back.
@@ -193,8 +193,8 @@ impl Mcp {
 }
 
 /// The texts of what a listen returned.
-pub fn texts(heard: &Value) -> Vec<String> {
-    let messages = heard["messages"].as_array().unwrap();
+pub fn texts(received: &Value) -> Vec<String> {
+    let messages = received["messages"].as_array().unwrap();
     messages
         .iter()
         .map(|m| m["content"].as_str().unwrap().to_owned())

@@ -13,7 +13,7 @@ use super::{Runner, now_ms};
 use crate::{
     claude::{Spawned, Start, send_message, stop},
     credential::Fingerprint,
-    prompt::{self, Since},
+    prompt::{self, SessionHistory},
     report::ReportError,
     stream::{Event, Failure, parse},
 };
@@ -106,7 +106,11 @@ type Lines = BufReader<ChildStdout>;
 
 impl Runner {
     /// From start to end of one process.
-    pub(super) async fn one_process(&mut self, start: &Start, since: Since) -> anyhow::Result<End> {
+    pub(super) async fn one_process(
+        &mut self,
+        start: &Start,
+        history: SessionHistory,
+    ) -> anyhow::Result<End> {
         let Spawned {
             mut child,
             mut stdin,
@@ -125,7 +129,7 @@ impl Runner {
             credential_replaced: false,
             turn_began: Instant::now(),
         };
-        let first = prompt::first(&self.config, &self.mission, since);
+        let first = prompt::first(&self.config, &self.mission, history);
         self.channels_changed = false;
         let end = match send_message(&mut stdin, &first).await {
             Ok(()) => self.follow(&mut process, &mut lines, &mut stdin).await?,

@@ -118,7 +118,7 @@ impl Drop for Runner {
 }
 
 #[test]
-fn a_killed_session_is_resumed_and_turns_go_on_until_the_end_is_asked_for() {
+fn killed_session_is_resumed_and_turns_go_on_until_sigterm() {
     let mut runner = Runner::start(
         r#"if [ "$(wc -l < "$HOME/starts")" = 1 ]; then init one; kill -9 $$; fi
 init one; answer
@@ -146,7 +146,7 @@ while read -r prompt; do printf '%s\n' "$prompt" >> "$HOME/prompts"; answer; don
 }
 
 #[test]
-fn a_session_that_is_not_known_gives_way_to_a_new_one_that_says_so() {
+fn unknown_session_gives_way_to_a_new_one_and_the_prompt_says_so() {
     let runner = Runner::start(
         r#"case "$*" in *--resume*) echo '{"type":"result","is_error":true,"num_turns":0}'; exit 1;; esac
 init one
@@ -159,7 +159,7 @@ answer; read -r prompt"#,
 }
 
 #[test]
-fn ends_with_the_code_of_what_went_wrong() {
+fn exit_code_says_what_went_wrong() {
     let retry = r#"init one; for n in 1 2; do echo '{"type":"system","subtype":"api_retry","attempt":'$n',"error_status":401}'; done; exec sleep 60"#;
     let none = r#"init one; echo '{"type":"assistant","error":"authentication_failed","message":{"id":"m","model":"<synthetic>","content":[]}}'
 echo '{"type":"result","is_error":true,"api_error_status":null}'; exec sleep 60"#;
@@ -180,7 +180,7 @@ echo '{"type":"result","is_error":true,"api_error_status":null}'; exec sleep 60"
 }
 
 #[test]
-fn without_a_configuration_it_is_no_use_to_try_again() {
+fn missing_configuration_is_fatal() {
     let root = tempfile::tempdir().unwrap();
     let root: &Path = root.path();
     let ended = Command::new(env!("CARGO_BIN_EXE_agent-runner"))
@@ -191,7 +191,7 @@ fn without_a_configuration_it_is_no_use_to_try_again() {
 }
 
 #[test]
-fn the_transcript_holds_no_secret() {
+fn transcript_holds_no_secret() {
     let key =
         "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIPlanted\n-----END PRIVATE KEY-----\n";
     // It tells the line of the private key and the API key, in the middle of a text.

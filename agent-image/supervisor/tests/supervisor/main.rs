@@ -163,7 +163,7 @@ fn exit_codes_say_what_happened() {
 }
 
 #[test]
-fn a_stop_is_heard_before_configuration_while_running_and_in_back_off() {
+fn stop_is_obeyed_before_configuration_while_running_and_in_backoff() {
     let mut agent = start(|_| "wait".into());
     agent.state(|state| state.phase == Phase::Starting);
     agent.signal(Signal::SIGTERM);
@@ -189,7 +189,7 @@ fn a_stop_is_heard_before_configuration_while_running_and_in_back_off() {
 }
 
 #[test]
-fn what_the_runner_left_behind_is_ended() {
+fn processes_that_the_runner_left_behind_are_ended() {
     let mut agent = start(|root| format!("orphan:{}", root.join("pid").display()));
     agent.deliver("{}");
     assert_eq!(agent.end().0, Some(0));
@@ -199,7 +199,7 @@ fn what_the_runner_left_behind_is_ended() {
 }
 
 #[test]
-fn a_killed_runner_is_started_again() {
+fn killed_runner_is_started_again() {
     let agent = start(|_| "wait".into());
     agent.deliver(r#"{"restart":{"initialBackoffSeconds":0}}"#);
     let first = agent.state(|state| state.pid.is_some()).pid;
