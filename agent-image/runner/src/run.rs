@@ -3,6 +3,7 @@
 //! Limits are the supervisor's: it counts what is reported to it and tells the runner to stop. Where there are
 //! limits and a report is not confirmed, the runner ends, so that nothing is used that does not count.
 
+mod events;
 mod process;
 
 use std::{
