@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{FileError, Layout, file::read_json, paths};
+
 /// The configuration of one agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -39,6 +41,13 @@ impl Default for AgentConfig {
     }
 }
 
+impl AgentConfig {
+    /// The delivered configuration.
+    pub fn read(layout: &Layout) -> Result<Self, FileError> {
+        read_json(layout, paths::CONFIG)
+    }
+}
+
 /// The chat server and channels of an agent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -63,7 +72,8 @@ pub struct RuntimeConfig {
     pub allowed_tools: Vec<String>,
 }
 
-/// Limits that end the run with reason `BudgetExhausted`.
+/// Limits that end the run with reason `BudgetExhausted`. The supervisor enforces them by its own account,
+/// over all containers of the agent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LimitsConfig {
@@ -75,6 +85,14 @@ pub struct LimitsConfig {
     pub tokens: Option<u64>,
     /// Cost as the runtime reports it.
     pub cost_usd: Option<f64>,
+}
+
+impl LimitsConfig {
+    /// Whether there is any.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        *self != Self::default()
+    }
 }
 
 /// How the supervisor restarts the runner.

@@ -8,9 +8,10 @@
 //! | 3 | – | the permitted number of restarts is used up |
 //! | 10 | the model refused the credential | the same |
 //! | 11 | the model's quota is exhausted | the same |
-//! | 12 | a limit of the manifest is reached | the same |
+//! | 12 | – | a limit of the manifest is reached |
 //!
-//! Codes 10 to 12 wait for a change, so the supervisor ends with them instead of restarting.
+//! Codes 10 to 12 wait for a change, so the supervisor ends with them instead of restarting. A runner that is told
+//! to stop because a limit is reached ends with 0, as with any request to stop.
 
 use crate::TerminationReason;
 

@@ -7,9 +7,13 @@ pub mod server;
 
 mod config;
 mod delivery;
+mod file;
 mod layout;
 mod state;
 mod update;
+mod usage;
+#[cfg(feature = "watch")]
+mod watch;
 mod write_delivery;
 
 pub use config::{AgentConfig, ChatConfig, LimitsConfig, RestartConfig, RuntimeConfig};
@@ -17,10 +21,14 @@ pub use delivery::{
     DELIVERY_LIMIT, DeliveredFile, Delivery, DeliveryDir, DeliveryError, encode_delivery,
     read_delivery,
 };
+pub use file::FileError;
 pub use layout::Layout;
 pub use state::{
     Activity, ActivityState, ChatState, Phase, STATE_VERSION, Session, State, Termination,
-    TerminationReason, Usage,
+    TerminationReason,
 };
-pub use update::{UPDATE_LIMIT, Update};
+pub use update::{UPDATE_LIMIT, UPDATE_TAKEN, Update};
+pub use usage::{Usage, UsageLedger};
+#[cfg(feature = "watch")]
+pub use watch::DeliveryWatch;
 pub use write_delivery::{DELIVERY_MARKER, DeliveryDirs, DeliveryWriteError, write_delivery};

@@ -6,6 +6,8 @@ pub const CONFIG_DIR: &str = "/etc/agent";
 pub const CONFIG: &str = "/etc/agent/agent.json";
 /// The mission, Markdown.
 pub const MISSION: &str = "/etc/agent/mission.md";
+/// The operator's [`UsageLedger`](crate::UsageLedger) of the agent as JSON; read when the container starts.
+pub const USAGE: &str = "/etc/agent/usage.json";
 /// The certificate authority of the chat server, PEM.
 pub const CA: &str = "/etc/agent/ca.pem";
 /// The parts of the personality, Markdown, in the order of their names.
@@ -30,5 +32,8 @@ pub const CONTROL_SOCKET: &str = "/run/agent/control.sock";
 pub const HOME: &str = "/home/agent";
 /// The agent's working directory.
 pub const WORKSPACE: &str = "/home/agent/workspace";
-/// Inbox, session ledger and transcript.
+/// Inbox, session and transcript.
 pub const AGENTCHAT_DIR: &str = "/home/agent/.agentchat";
+/// The supervisor's copy of its [`UsageLedger`](crate::UsageLedger) as JSON. The agent can write it, so that it
+/// only ever raises what was delivered.
+pub const USAGE_COPY: &str = "/home/agent/.agentchat/usage.json";

@@ -1,7 +1,17 @@
-//! `state.json`: what the supervisor says about the agent. For display; never trusted as an
-//! account of anything.
+//! `state.json`: what the supervisor says about the agent.
+//!
+//! **What is monotonic.** While a container lives, [`State::usage`] and [`State::runner_restarts`] never fall,
+//! and [`State::first_start`] never changes once it is not 0. `usage` and `first_start` begin with the record
+//! that the operator delivered ([`UsageLedger`]), so that they also never fall from one container of the agent
+//! to the next as long as the operator delivers what it last recorded. All other fields may change in any
+//! direction at any time.
+//!
+//! **What is trusted.** Nothing, except for display and with one exception: the operator raises its own record
+//! with `usage` and `first_start` ([`UsageLedger::raise`]), which a report that is too small does not lower.
 
 use serde::{Deserialize, Serialize};
+
+use crate::{Usage, UsageLedger};
 
 /// The version of [`State`] that this crate writes.
 pub const STATE_VERSION: u32 = 1;
@@ -28,8 +38,11 @@ pub struct State {
     pub chat: ChatState,
     /// What the agent does now.
     pub activity: Activity,
-    /// What the agent used so far.
+    /// What the agent used so far, in all of its containers; by the supervisor's own account.
     pub usage: Usage,
+    /// When the agent was started first, in any of its containers: milliseconds since the epoch, 0 when it
+    /// never was.
+    pub first_start: i64,
     /// When the supervisor was last seen alive, in milliseconds since the epoch.
     pub heartbeat_at: i64,
 }
@@ -47,7 +60,19 @@ impl Default for State {
             chat: ChatState::default(),
             activity: Activity::default(),
             usage: Usage::default(),
+            first_start: 0,
             heartbeat_at: 0,
+        }
+    }
+}
+
+impl State {
+    /// The account of usage that this state holds.
+    #[must_use]
+    pub fn ledger(&self) -> UsageLedger {
+        UsageLedger {
+            usage: self.usage.clone(),
+            first_start: self.first_start,
         }
     }
 }
@@ -80,6 +105,9 @@ pub struct Termination {
     pub exit_code: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
+    /// Why, for people, where the reason alone does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
     /// When, in milliseconds since the epoch.
     pub finished_at: i64,
 }
@@ -153,20 +181,6 @@ pub enum ActivityState {
     Tool,
 }
 
-/// What the agent used so far, over all of its sessions.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Usage {
-    /// Answers of the model.
-    pub turns: u64,
-    /// Tokens read, cached ones included.
-    pub tokens_in: u64,
-    /// Tokens written.
-    pub tokens_out: u64,
-    /// Cost as the runtime reports it.
-    pub cost_usd: f64,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,6 +193,7 @@ mod tests {
                 reason: TerminationReason::Error,
                 exit_code: None,
                 signal: Some(9),
+                message: None,
                 finished_at: 7,
             }),
             session: Some(Session {

@@ -1,7 +1,7 @@
 //! The connection to the chat: comes back by itself, is in its channels, fills the inbox.
 
 mod joining;
-mod said;
+mod sent_dedup;
 
 use std::{
     collections::BTreeSet,
@@ -14,13 +14,17 @@ use agentchat_contract::ChatState;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::said::Said;
-use crate::{inbox::Inbox, report::away, settings::Settings};
+use self::sent_dedup::SentDedup;
+use crate::{
+    inbox::Inbox,
+    report::not_connected,
+    settings::{LiveSettings, Settings},
+};
 
 /// How long a tool waits for a connection.
-const PATIENCE: Duration = Duration::from_secs(15);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// A message that came too soon after the last is tried this often, with this pause.
-const TRIES: (u32, Duration) = (10, Duration::from_millis(300));
+const SEND_TRIES: (u32, Duration) = (10, Duration::from_millis(300));
 /// The server's own notices come from here.
 const SERVER: &str = "@server";
 
@@ -28,22 +32,25 @@ const SERVER: &str = "@server";
 pub struct Chat {
     client: Client,
     url: String,
-    /// Channels to be in at all times.
-    configured: Vec<String>,
+    /// Channels to be in at all times; deliveries change them.
+    configured: watch::Sender<Vec<String>>,
     inbox: Arc<Inbox>,
-    rooms: Mutex<Rooms>,
+    membership: Mutex<Membership>,
     state: watch::Sender<ChatState>,
 }
 
-/// Where the agent is, by this connection.
+/// The channels that the agent is in, and how others know it.
 #[derive(Default)]
-struct Rooms {
+struct Membership {
     joined: BTreeSet<String>,
-    /// Channels that tools have asked for.
+    /// Channels that the client was told to join, by whatever connection, and was not told to leave: it joins
+    /// them again at each connection.
+    entered: BTreeSet<String>,
+    /// Channels that tools have asked for, beyond the configured ones.
     extra: BTreeSet<String>,
     /// Ids by which this process was known; ephemeral ones change.
     own: BTreeSet<String>,
-    said: Said,
+    sent: SentDedup,
 }
 
 impl Chat {
@@ -55,7 +62,7 @@ impl Chat {
     ) -> Arc<Self> {
         let (client, events) = Client::start(Options {
             url: settings.url.clone(),
-            ca_pem: settings.ca_pem,
+            ca_pem: settings.live.ca_pem,
             name: settings.name,
             identity: settings.identity,
             // Joined here instead: a channel that is not there yet must be seen, and tried again.
@@ -64,17 +71,30 @@ impl Chat {
         let chat = Arc::new(Self {
             client,
             url: settings.url,
-            configured: settings.channels,
+            configured: watch::Sender::new(settings.live.channels),
             inbox,
-            rooms: Mutex::default(),
+            membership: Mutex::default(),
             state,
         });
         tokio::spawn(chat.clone().follow(events));
         chat
     }
 
-    fn rooms(&self) -> MutexGuard<'_, Rooms> {
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes other settings in: joins and leaves what changed, by the connection that stands, and trusts the CA
+    /// from the next connection on.
+    pub fn change(&self, live: LiveSettings) {
+        self.client.set_ca(live.ca_pem);
+        self.configured.send_if_modified(|channels| {
+            let changed = *channels != live.channels;
+            *channels = live.channels;
+            changed
+        });
+    }
+
+    fn membership(&self) -> MutexGuard<'_, Membership> {
+        self.membership
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn follow(self: Arc<Self>, mut events: Events) {
@@ -86,19 +106,20 @@ impl Chat {
                     if let Err(error) = self.inbox.connected(now_ms()) {
                         tracing::error!(%error, "the inbox can't be written");
                     }
-                    let mut rooms = self.rooms();
-                    rooms.joined.clear();
-                    rooms.own.insert(welcome.agent_id.clone());
-                    drop(rooms);
+                    let mut membership = self.membership();
+                    membership.joined.clear();
+                    membership.own.insert(welcome.agent_id.clone());
+                    drop(membership);
                     // Apart from here: a join is answered only while events are taken.
-                    let task = self.clone().join_all(welcome.agent_id);
+                    let task = self.clone().keep_joined(welcome.agent_id);
                     joining = Some(AbortOnDropHandle::new(tokio::spawn(task)));
                 }
                 Event::Disconnected { reason } => {
                     joining = None;
-                    self.rooms().joined.clear();
+                    self.membership().joined.clear();
                     tracing::info!(reason, "disconnected");
-                    self.state.send_replace(away("Disconnected", &reason));
+                    self.state
+                        .send_replace(not_connected("Disconnected", &reason));
                 }
                 // An error of a connection that stands belongs to a frame, not to the connection.
                 Event::Refused { code, message } if joining.is_some() => {
@@ -110,22 +131,24 @@ impl Chat {
                 }
                 Event::Refused { code, message } => {
                     tracing::warn!(code, why = message, "the chat server refuses this agent");
-                    self.state.send_replace(away(&code, &message));
+                    self.state.send_replace(not_connected(&code, &message));
                 }
                 Event::Message(message) => {
-                    let mut rooms = self.rooms();
-                    let own = rooms.own.contains(&message.from);
+                    let mut membership = self.membership();
+                    let own = membership.own.contains(&message.from);
                     if own
                         && let Some(id) = &message.msg_id
                         && let Some(answered) = &message.in_reply_to
                     {
-                        rooms.said.note(&message.to, answered, &message.content, id);
+                        membership
+                            .sent
+                            .note(&message.to, answered, &message.content, id);
                     }
                     // Servers may put an agent into channels that are not its own.
                     let elsewhere = message.to.starts_with('#')
-                        && !self.configured.contains(&message.to)
-                        && !rooms.extra.contains(&message.to);
-                    drop(rooms);
+                        && !self.is_configured(&message.to)
+                        && !membership.extra.contains(&message.to);
+                    drop(membership);
                     if own || elsewhere || message.from == SERVER {
                         continue;
                     }
@@ -158,27 +181,35 @@ impl Chat {
         &self.url
     }
 
-    /// Channels to be in at all times.
-    pub fn configured(&self) -> &[String] {
-        &self.configured
+    /// Channels to be in at all times, as they change.
+    pub fn configured(&self) -> watch::Receiver<Vec<String>> {
+        self.configured.subscribe()
+    }
+
+    fn is_configured(&self, channel: &str) -> bool {
+        self.configured.borrow().iter().any(|c| c == channel)
     }
 
     /// Channels that the agent is in.
     pub fn joined(&self) -> Vec<String> {
-        self.rooms().joined.iter().cloned().collect()
+        self.membership().joined.iter().cloned().collect()
     }
 
     /// Waits for the connection, for a while; gives the agent's id.
     pub async fn connected(&self) -> Result<String, ClientError> {
-        let late =
-            || ClientError::Disconnected(format!("no connection within {} s", PATIENCE.as_secs()));
-        let welcome = tokio::time::timeout(PATIENCE, self.client.connected()).await;
+        let late = || {
+            ClientError::Disconnected(format!(
+                "no connection within {} s",
+                CONNECT_TIMEOUT.as_secs()
+            ))
+        };
+        let welcome = tokio::time::timeout(CONNECT_TIMEOUT, self.client.connected()).await;
         Ok(welcome.map_err(|_| late())??.agent_id)
     }
 
-    /// Says something; returns once the server has it. An answer that was given already, in the same words,
-    /// is not given again.
-    pub async fn say(
+    /// Sends a message; returns once the server has it. An answer that was sent before, in the same words, is not
+    /// sent again.
+    pub async fn send(
         &self,
         target: &str,
         content: &str,
@@ -186,30 +217,30 @@ impl Chat {
     ) -> Result<Sent, ClientError> {
         self.connected().await?;
         if target.starts_with('#') {
-            self.enter(target).await?;
+            self.join(target).await?;
         }
-        let already = in_reply_to.and_then(|answered| {
-            let rooms = self.rooms();
-            rooms
-                .said
+        let sent_before = in_reply_to.and_then(|answered| {
+            let membership = self.membership();
+            membership
+                .sent
                 .find(target, answered, content)
                 .map(str::to_owned)
         });
-        if let Some(msg_id) = already {
-            tracing::info!(msg_id, "said already");
+        if let Some(msg_id) = sent_before {
+            tracing::info!(msg_id, "this answer was sent before");
             return Ok(Sent { msg_id });
         }
         let limited = |code: &str| code == "RATE_LIMITED";
         let mut tries = 1;
         loop {
             match self.client.send(target, content, in_reply_to).await {
-                Err(ClientError::Server { code, .. }) if limited(&code) && tries < TRIES.0 => {
+                Err(ClientError::Server { code, .. }) if limited(&code) && tries < SEND_TRIES.0 => {
                     tries += 1;
-                    tokio::time::sleep(TRIES.1).await;
+                    tokio::time::sleep(SEND_TRIES.1).await;
                 }
                 Err(error @ ClientError::Server { .. }) => {
                     // Perhaps it is in the channel no longer; the next try finds out.
-                    self.rooms().joined.remove(target);
+                    self.membership().joined.remove(target);
                     return Err(error);
                 }
                 other => return other,
@@ -220,9 +251,10 @@ impl Chat {
     /// Leaves a channel.
     pub async fn leave(&self, channel: &str) -> Result<(), ClientError> {
         self.client.leave(channel).await?;
-        let mut rooms = self.rooms();
-        rooms.joined.remove(channel);
-        rooms.extra.remove(channel);
+        let mut membership = self.membership();
+        membership.joined.remove(channel);
+        membership.entered.remove(channel);
+        membership.extra.remove(channel);
         Ok(())
     }
 

@@ -8,8 +8,8 @@
 //! Claude Code that is killed before it has written down what a tool returned does not know of it. So a message
 //! may come twice, and then says so, but is never lost.
 
+mod known;
 mod log;
-mod seen;
 
 use std::{
     collections::VecDeque,
@@ -22,11 +22,11 @@ use agentchat_client::ChatMessage;
 use tokio::sync::watch;
 
 use self::{
+    known::KnownMessages,
     log::{Log, Record},
-    seen::Seen,
 };
 
-pub use self::log::Heard;
+pub use self::log::InboundMessage;
 
 /// Messages that are kept, handed over or not; the oldest go first.
 const KEPT: usize = 1000;
@@ -43,9 +43,9 @@ struct State {
     log: Log,
     /// Messages said before this are not for this agent, Unix milliseconds; 0 before the first connection.
     first: i64,
-    seen: Seen,
+    known: KnownMessages,
     /// In order of arrival.
-    kept: VecDeque<(Heard, Stage)>,
+    kept: VecDeque<(InboundMessage, Stage)>,
     /// Messages that were dropped before they were handed over.
     lost: u64,
 }
@@ -71,7 +71,7 @@ impl Stage {
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Oldest first, each with whether a caller that is gone may have got it.
-    pub messages: Vec<(Heard, bool)>,
+    pub messages: Vec<(InboundMessage, bool)>,
     /// Messages that did not fit into the inbox since the last batch.
     pub lost: u64,
 }
@@ -83,7 +83,7 @@ impl Inbox {
         let mut state = State {
             log,
             first: 0,
-            seen: Seen::default(),
+            known: KnownMessages::default(),
             kept: VecDeque::new(),
             lost: 0,
         };
@@ -122,15 +122,15 @@ impl Inbox {
     pub fn add(&self, message: ChatMessage) -> io::Result<()> {
         let mut state = self.state();
         let old = message.replay && message.ts < state.first;
-        let mut heard = Heard::from(message);
-        if old || state.seen.knows(&heard) {
+        let mut inbound = InboundMessage::from(message);
+        if old || state.known.knows(&inbound) {
             return Ok(());
         }
-        if let Some((end, _)) = heard.content.char_indices().nth(CONTENT) {
-            heard.content.truncate(end);
-            heard.content.push_str("… [cut: the message was longer]");
+        if let Some((end, _)) = inbound.content.char_indices().nth(CONTENT) {
+            inbound.content.truncate(end);
+            inbound.content.push_str("… [cut: the message was longer]");
         }
-        state.append(Record::Heard(heard))?;
+        state.append(Record::Message(inbound))?;
         state.bound();
         drop(state);
         self.arrivals.send_modify(|n| *n += 1);
@@ -147,7 +147,7 @@ impl Inbox {
         self.state()
             .kept
             .iter()
-            .any(|(heard, stage)| stage.waits() && wanted(&heard.to))
+            .any(|(inbound, stage)| stage.waits() && wanted(&inbound.to))
     }
 
     /// Hands over what waits, oldest first, as far as the bounds allow; the rest waits on.
@@ -158,17 +158,17 @@ impl Inbox {
         most_chars: usize,
     ) -> io::Result<Batch> {
         let mut state = self.state();
-        let mut waiting: Vec<(Heard, bool)> = state
+        let mut waiting: Vec<(InboundMessage, bool)> = state
             .kept
             .iter()
-            .filter(|(heard, stage)| stage.waits() && wanted(&heard.to))
-            .map(|(heard, stage)| (heard.clone(), *stage == Stage::Again))
+            .filter(|(inbound, stage)| stage.waits() && wanted(&inbound.to))
+            .map(|(inbound, stage)| (inbound.clone(), *stage == Stage::Again))
             .collect();
         // After a reconnection, what was missed comes after what was said first.
-        waiting.sort_by_key(|(heard, _)| heard.ts);
+        waiting.sort_by_key(|(inbound, _)| inbound.ts);
         let mut chars = 0;
-        let fits = waiting.iter().take_while(|(heard, _)| {
-            chars += heard.content.chars().count();
+        let fits = waiting.iter().take_while(|(inbound, _)| {
+            chars += inbound.content.chars().count();
             chars <= most_chars
         });
         // One always fits: the content of each is bounded.
@@ -189,10 +189,10 @@ impl Inbox {
             .kept
             .iter()
             .rev()
-            .filter(|(heard, _)| wanted(&heard.to));
+            .filter(|(inbound, _)| wanted(&inbound.to));
         let mut messages: Vec<_> = newest
             .take(count)
-            .map(|(heard, _)| (heard.clone(), false))
+            .map(|(inbound, _)| (inbound.clone(), false))
             .collect();
         messages.reverse();
         state.hand_over(&messages)?;
@@ -226,12 +226,12 @@ impl State {
     fn take_in(&mut self, record: Record) {
         match record {
             Record::First { first } => self.first = first,
-            Record::Floor(floor) => self.seen.raise(floor),
-            Record::Heard(mut heard) => {
-                self.seen.add(&heard);
-                let taken = std::mem::take(&mut heard.taken);
+            Record::Floor(floor) => self.known.raise(floor),
+            Record::Message(mut inbound) => {
+                self.known.add(&inbound);
+                let taken = std::mem::take(&mut inbound.taken);
                 self.kept
-                    .push_back((heard, if taken { Stage::Taken } else { Stage::Waiting }));
+                    .push_back((inbound, if taken { Stage::Taken } else { Stage::Waiting }));
             }
             Record::Handed { handed } => self.set(&handed, Stage::Handed),
             Record::Taken { taken } => self.set(&taken, Stage::Taken),
@@ -239,8 +239,8 @@ impl State {
     }
 
     fn set(&mut self, keys: &[String], to: Stage) {
-        for (heard, stage) in &mut self.kept {
-            if *stage != Stage::Taken && keys.contains(&heard.key()) {
+        for (inbound, stage) in &mut self.kept {
+            if *stage != Stage::Taken && keys.contains(&inbound.key()) {
                 *stage = to;
             }
         }
@@ -250,23 +250,23 @@ impl State {
         self.kept
             .iter()
             .filter(|(_, stage)| of(*stage))
-            .map(|(heard, _)| heard.key())
+            .map(|(inbound, _)| inbound.key())
             .collect()
     }
 
-    fn hand_over(&mut self, messages: &[(Heard, bool)]) -> io::Result<()> {
+    fn hand_over(&mut self, messages: &[(InboundMessage, bool)]) -> io::Result<()> {
         if messages.is_empty() {
             return Ok(());
         }
-        let handed = messages.iter().map(|(heard, _)| heard.key()).collect();
+        let handed = messages.iter().map(|(inbound, _)| inbound.key()).collect();
         self.append(Record::Handed { handed })
     }
 
     /// Drops the oldest that are too many.
     fn bound(&mut self) {
         while self.kept.len() > KEPT {
-            if let Some((heard, stage)) = self.kept.pop_front() {
-                self.seen.forget(&heard);
+            if let Some((inbound, stage)) = self.kept.pop_front() {
+                self.known.forget(&inbound);
                 self.lost += u64::from(stage.waits());
             }
         }
@@ -275,11 +275,11 @@ impl State {
     /// The state as the shortest log.
     fn records(&self) -> Vec<Record> {
         let mut records = vec![Record::First { first: self.first }];
-        records.extend(self.seen.floors().map(Record::Floor));
-        records.extend(self.kept.iter().map(|(heard, stage)| {
-            Record::Heard(Heard {
+        records.extend(self.known.floors().map(Record::Floor));
+        records.extend(self.kept.iter().map(|(inbound, stage)| {
+            Record::Message(InboundMessage {
                 taken: *stage == Stage::Taken,
-                ..heard.clone()
+                ..inbound.clone()
             })
         }));
         let handed = self.keys(|stage| matches!(stage, Stage::Handed | Stage::Again));

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::inbox::{Batch, Inbox};
@@ -21,15 +24,20 @@ pub struct Listen {
     pub inbox: Arc<Inbox>,
     /// Channels of interest; what is addressed to the agent itself always is.
     pub channels: Vec<String>,
+    /// The configured channels, when this began and as they change: one that is added meanwhile is of interest
+    /// too, since whoever listens could not name it.
+    pub configured: (Vec<String>, watch::Receiver<Vec<String>>),
     /// How long.
-    pub patience: Duration,
+    pub timeout: Duration,
     /// How long messages that come together are waited for.
     pub settle: Duration,
 }
 
 impl Listen {
     fn wants(&self, to: &str) -> bool {
-        to.starts_with('@') || self.channels.iter().any(|channel| channel == to)
+        let (before, now) = &self.configured;
+        let among = |channels: &[String]| channels.iter().any(|channel| channel == to);
+        to.starts_with('@') || among(&self.channels) || (!among(before) && among(&now.borrow()))
     }
 
     /// The last `count` messages, at once.
@@ -50,7 +58,7 @@ impl Listen {
 
     /// Until something waits and has settled, or patience ends.
     async fn something(&self) {
-        let deadline = Instant::now() + self.patience;
+        let deadline = Instant::now() + self.timeout;
         let mut arrivals = self.inbox.arrivals();
         while !self.inbox.waits(|to| self.wants(to)) {
             // The inbox outlives this, so an error is the deadline.
@@ -66,10 +74,10 @@ fn result(batch: &Batch, timeout: bool) -> Value {
     let messages: Vec<Value> = batch
         .messages
         .iter()
-        .map(|(heard, again)| {
-            let mut message = json!({"from": heard.from, "from_name": heard.from_name, "to": heard.to,
-                "content": heard.content, "ts": heard.ts, "msg_id": heard.msg_id});
-            if let Some(id) = &heard.in_reply_to {
+        .map(|(inbound, again)| {
+            let mut message = json!({"from": inbound.from, "from_name": inbound.from_name, "to": inbound.to,
+                "content": inbound.content, "ts": inbound.ts, "msg_id": inbound.msg_id});
+            if let Some(id) = &inbound.in_reply_to {
                 message["in_reply_to"] = id.as_str().into();
             }
             if *again {

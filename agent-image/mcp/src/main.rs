@@ -13,16 +13,21 @@ mod tools;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use agentchat_contract::{ChatState, Layout, paths};
+use agentchat_contract::{ChatState, DeliveryWatch, Layout, paths};
 use anyhow::Context;
 use clap::Parser;
 use rmcp::ServiceExt;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    chat::Chat, inbox::Inbox, report::away, settings::Settings, stdin::Watched, tools::Tools,
+    chat::Chat,
+    inbox::Inbox,
+    report::not_connected,
+    settings::{LiveSettings, Settings},
+    stdin::WatchedStdin,
+    tools::Tools,
 };
 
 /// Gives an agent its chat tools, over MCP on standard input and output. Configuration is read from
@@ -32,7 +37,7 @@ use crate::{
 struct Args {}
 
 /// How long the end may take.
-const END: Duration = Duration::from_secs(1);
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -49,27 +54,32 @@ async fn main() -> ExitCode {
     // Only tests set it.
     let root = std::env::var_os("AGENT_ROOT").unwrap_or_else(|| "/".into());
     let layout = Layout::new(root.into());
-    let (state, seen) = watch::channel(away("Connecting", "still connecting"));
-    let reporter = tokio::spawn(report::keep(layout.path(paths::CONTROL_SOCKET), seen));
+    let (state, reported) = watch::channel(not_connected("Connecting", "still connecting"));
+    let reporter = tokio::spawn(report::keep(layout.path(paths::CONTROL_SOCKET), reported));
     let code = match serve(&layout, state.clone()).await {
         Ok(()) => {
-            state.send_replace(away("Stopped", "the agent's chat tools have ended"));
+            state.send_replace(not_connected(
+                "Stopped",
+                "the agent's chat tools have ended",
+            ));
             ExitCode::SUCCESS
         }
         Err(error) => {
             tracing::error!("{error:#}");
-            state.send_replace(away("ChatToolsFailed", &format!("{error:#}")));
+            state.send_replace(not_connected("ChatToolsFailed", &format!("{error:#}")));
             ExitCode::FAILURE
         }
     };
     drop(state);
-    if tokio::time::timeout(END, reporter).await.is_err() {
+    if tokio::time::timeout(END_TIMEOUT, reporter).await.is_err() {
         tracing::debug!("the supervisor did not take the last report");
     }
     code
 }
 
 async fn serve(layout: &Layout, state: watch::Sender<ChatState>) -> anyhow::Result<()> {
+    // Before anything is read, so that no delivery is missed.
+    let deliveries = DeliveryWatch::new(layout);
     let settings = Settings::load(layout)?;
     let settle = settings.settle;
     let folder = layout.path(paths::AGENTCHAT_DIR);
@@ -77,6 +87,8 @@ async fn serve(layout: &Layout, state: watch::Sender<ChatState>) -> anyhow::Resu
         .with_context(|| format!("the inbox in {} can't be used", folder.display()))?;
     let inbox = Arc::new(inbox);
     let chat = Chat::start(settings, inbox.clone(), state);
+    let following = follow_deliveries(deliveries, layout.clone(), chat.clone());
+    let _following = AbortOnDropHandle::new(tokio::spawn(following));
     let gone = CancellationToken::new();
     let tools = Tools {
         chat: chat.clone(),
@@ -84,7 +96,9 @@ async fn serve(layout: &Layout, state: watch::Sender<ChatState>) -> anyhow::Resu
         settle,
         gone: gone.clone(),
     };
-    let running = tools.serve((Watched::new(gone), tokio::io::stdout())).await;
+    let running = tools
+        .serve((WatchedStdin::new(gone), tokio::io::stdout()))
+        .await;
     let ended = match running {
         Ok(running) => running
             .waiting()
@@ -94,8 +108,25 @@ async fn serve(layout: &Layout, state: watch::Sender<ChatState>) -> anyhow::Resu
         Err(error) => Err(error).context("no MCP client"),
     };
     // Also where it failed: the server then knows at once that the agent is away.
-    if tokio::time::timeout(END, chat.shutdown()).await.is_err() {
+    if tokio::time::timeout(END_TIMEOUT, chat.shutdown())
+        .await
+        .is_err()
+    {
         tracing::debug!("the connection did not end in time");
     }
     ended
+}
+
+/// Takes in what each delivery changes, for as long as the server runs.
+async fn follow_deliveries(mut deliveries: DeliveryWatch, layout: Layout, chat: Arc<Chat>) {
+    loop {
+        deliveries.next().await;
+        match LiveSettings::load(&layout) {
+            Ok(live) => chat.change(live),
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                tracing::error!("going on with the settings of before: {error:#}");
+            }
+        }
+    }
 }

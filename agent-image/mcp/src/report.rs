@@ -10,7 +10,7 @@ use tokio::{
 };
 
 /// Pause before the supervisor is tried again.
-const AGAIN: Duration = Duration::from_millis(500);
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// Characters of a message that are reported.
 const MESSAGE: usize = 500;
 
@@ -26,7 +26,7 @@ pub async fn keep(socket: PathBuf, mut state: watch::Receiver<ChatState>) {
             }
             Err(error) => tracing::debug!(%error, "the supervisor is not there"),
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RETRY_INTERVAL).await;
         if state.has_changed().is_err() {
             return;
         }
@@ -61,7 +61,7 @@ async fn follow(
 }
 
 /// There is no connection, and why; `code` may be in the protocol's form, as `NOT_ALLOWED`.
-pub fn away(code: &str, message: &str) -> ChatState {
+pub fn not_connected(code: &str, message: &str) -> ChatState {
     let word = |word: &str| {
         let lower = word.to_ascii_lowercase();
         let mut letters = lower.chars();
@@ -89,13 +89,16 @@ mod tests {
     #[test]
     fn reasons_are_one_word() {
         assert_eq!(
-            away("NOT_ALLOWED", "x").reason.as_deref(),
+            not_connected("NOT_ALLOWED", "x").reason.as_deref(),
             Some("NotAllowed")
         );
         assert_eq!(
-            away("Disconnected", "x").reason.as_deref(),
+            not_connected("Disconnected", "x").reason.as_deref(),
             Some("Disconnected")
         );
-        assert_eq!(away("BANNED", "x").reason.as_deref(), Some("Banned"));
+        assert_eq!(
+            not_connected("BANNED", "x").reason.as_deref(),
+            Some("Banned")
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{env, fs, io, time::Duration};
 
-use agentchat_contract::{AgentConfig, Layout, paths};
+use agentchat_contract::{AgentConfig, FileError, Layout, paths};
 use agentchat_protocol::Identity;
 
 /// How long messages that come together are waited for, unless `AGENTCHAT_SETTLE_MS` says otherwise.
@@ -12,16 +12,23 @@ const SETTLE: Duration = Duration::from_millis(200);
 pub struct Settings {
     /// `wss://host:port`.
     pub url: String,
-    /// CA certificate of the chat server, PEM.
-    pub ca_pem: Option<String>,
     /// Name that others see.
     pub name: String,
     /// Key to prove.
     pub identity: Option<Identity>,
-    /// Channels to be in at all times.
-    pub channels: Vec<String>,
+    /// What may change while the server runs.
+    pub live: LiveSettings,
     /// How long messages that come together are waited for.
     pub settle: Duration,
+}
+
+/// What may change while the server runs: each delivery brings it anew.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LiveSettings {
+    /// Channels to be in at all times.
+    pub channels: Vec<String>,
+    /// CA certificate of the chat server, PEM.
+    pub ca_pem: Option<String>,
 }
 
 /// Why the settings can't be used.
@@ -35,12 +42,9 @@ pub enum SettingsError {
         /// Why.
         source: io::Error,
     },
-    /// The configuration is not one.
-    #[error(
-        "{} is not a configuration; use one version of operator and image",
-        paths::CONFIG
-    )]
-    Config(#[source] serde_json::Error),
+    /// The configuration can't be used.
+    #[error(transparent)]
+    Config(#[from] FileError),
     /// The key is not one.
     #[error("{} is not a private key in PKCS#8 PEM", paths::IDENTITY)]
     Identity(#[source] agentchat_protocol::IdentityError),
@@ -61,16 +65,8 @@ pub enum SettingsError {
 impl Settings {
     /// From `/etc/agent`, `/run/secrets` and the environment; the environment wins.
     pub fn load(layout: &Layout) -> Result<Self, SettingsError> {
-        let read = |path: &'static str| match fs::read_to_string(layout.path(path)) {
-            Ok(text) => Ok(Some(text)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(SettingsError::Read { path, source }),
-        };
-        let config: AgentConfig = match read(paths::CONFIG)? {
-            Some(text) => serde_json::from_str(&text).map_err(SettingsError::Config)?,
-            None => AgentConfig::default(),
-        };
-        let identity = match read(paths::IDENTITY)? {
+        let config = config(layout)?;
+        let identity = match read(layout, paths::IDENTITY)? {
             Some(pem) => Some(Identity::from_pkcs8_pem(&pem).map_err(SettingsError::Identity)?),
             None if config.chat.persistent_identity => return Err(SettingsError::NoIdentity),
             None => None,
@@ -89,11 +85,39 @@ impl Settings {
         let name = names.into_iter().flatten().find(|name| !name.is_empty());
         Ok(Self {
             url,
-            ca_pem: read(paths::CA)?,
             name: name.unwrap_or_else(|| "agent".to_owned()),
             identity,
-            channels: config.chat.channels,
+            live: LiveSettings {
+                channels: config.chat.channels,
+                ca_pem: read(layout, paths::CA)?,
+            },
             settle: settle.map_or(SETTLE, Duration::from_millis),
         })
+    }
+}
+
+impl LiveSettings {
+    /// As they were delivered last.
+    pub fn load(layout: &Layout) -> Result<Self, SettingsError> {
+        Ok(Self {
+            channels: config(layout)?.chat.channels,
+            ca_pem: read(layout, paths::CA)?,
+        })
+    }
+}
+
+/// The configuration; without one, all comes from the environment.
+fn config(layout: &Layout) -> Result<AgentConfig, FileError> {
+    match AgentConfig::read(layout) {
+        Err(error) if error.is_absent() => Ok(AgentConfig::default()),
+        read => read,
+    }
+}
+
+fn read(layout: &Layout, path: &'static str) -> Result<Option<String>, SettingsError> {
+    match fs::read_to_string(layout.path(path)) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(SettingsError::Read { path, source }),
     }
 }

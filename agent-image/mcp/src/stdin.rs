@@ -13,12 +13,12 @@ use tokio::io::{AsyncRead, ReadBuf, Stdin};
 use tokio_util::sync::CancellationToken;
 
 /// Standard input; cancels the token at its end.
-pub struct Watched {
+pub struct WatchedStdin {
     inner: Stdin,
     gone: CancellationToken,
 }
 
-impl Watched {
+impl WatchedStdin {
     /// Over this process's input.
     pub fn new(gone: CancellationToken) -> Self {
         Self {
@@ -28,7 +28,7 @@ impl Watched {
     }
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for WatchedStdin {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

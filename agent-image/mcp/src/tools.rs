@@ -20,7 +20,7 @@ use crate::{chat::Chat, inbox::Inbox, listen::Listen};
 const TIMEOUT: (u64, u64) = (300, 3600);
 
 /// How long a caller must live on to count as knowing what it got: Claude Code writes it down within 0.1 s.
-const SURE: Duration = Duration::from_secs(1);
+const CONFIRM_AFTER: Duration = Duration::from_secs(1);
 
 /// The MCP server.
 #[derive(Clone)]
@@ -43,7 +43,7 @@ struct Connect {
 }
 
 #[derive(Deserialize, JsonSchema)]
-struct Say {
+struct SendMessage {
     /// Where to: a channel with its #, or an agent's id with its @.
     target: String,
     /// What to say.
@@ -80,13 +80,13 @@ struct Presence {
 
 type Answer = Result<CallToolResult, ErrorData>;
 
-fn good(value: &Value) -> Answer {
+fn success(value: &Value) -> Answer {
     Ok(CallToolResult::success(vec![ContentBlock::text(
         value.to_string(),
     )]))
 }
 
-fn bad(why: impl std::fmt::Display) -> Answer {
+fn failure(why: impl std::fmt::Display) -> Answer {
     Ok(CallToolResult::error(vec![ContentBlock::text(
         why.to_string(),
     )]))
@@ -107,7 +107,7 @@ impl Tools {
             tokio::select! {
                 biased;
                 () = tools.gone.cancelled() => {}
-                () = tokio::time::sleep(SURE) => tools.confirm(),
+                () = tokio::time::sleep(CONFIRM_AFTER) => tools.confirm(),
             }
         });
     }
@@ -121,14 +121,14 @@ impl Tools {
     async fn agentchat_connect(&self, Parameters(given): Parameters<Connect>) -> Answer {
         let agent_id = match self.chat.connected().await {
             Ok(agent_id) => agent_id,
-            Err(error) => return bad(error),
+            Err(error) => return failure(error),
         };
         for channel in &given.channels {
-            if let Err(error) = self.chat.enter(channel).await {
-                return bad(format!("{channel}: {error}"));
+            if let Err(error) = self.chat.join(channel).await {
+                return failure(format!("{channel}: {error}"));
             }
         }
-        good(
+        success(
             &json!({"success": true, "agent_id": agent_id, "server": self.chat.url(),
             "joined": self.chat.joined()}),
         )
@@ -138,10 +138,10 @@ impl Tools {
     #[tool]
     async fn agentchat_send(
         &self,
-        Parameters(given): Parameters<Say>,
+        Parameters(given): Parameters<SendMessage>,
         context: RequestContext<RoleServer>,
     ) -> Answer {
-        let Say {
+        let SendMessage {
             target,
             message,
             in_reply_to,
@@ -149,17 +149,17 @@ impl Tools {
         self.confirm();
         let sent = tokio::select! {
             biased;
-            () = context.ct.cancelled() => return bad("cancelled"),
+            () = context.ct.cancelled() => return failure("cancelled"),
             // Whoever comes after this caller decides anew what to say.
-            () = self.gone.cancelled() => return bad("cancelled"),
-            sent = self.chat.say(&target, &message, in_reply_to.as_deref()) => sent,
+            () = self.gone.cancelled() => return failure("cancelled"),
+            sent = self.chat.send(&target, &message, in_reply_to.as_deref()) => sent,
         };
         match sent {
-            Ok(sent) => good(&json!({"success": true, "target": target, "msg_id": sent.msg_id})),
-            Err(error @ agentchat_client::ClientError::Disconnected(_)) => bad(format!(
+            Ok(sent) => success(&json!({"success": true, "target": target, "msg_id": sent.msg_id})),
+            Err(error @ agentchat_client::ClientError::Disconnected(_)) => failure(format!(
                 "{error}. It is not certain whether the message was said."
             )),
-            Err(error) => bad(error),
+            Err(error) => failure(error),
         }
     }
 
@@ -173,13 +173,15 @@ impl Tools {
         context: RequestContext<RoleServer>,
     ) -> Answer {
         self.confirm();
+        let now = self.chat.configured();
+        let before = now.borrow().clone();
         let channels = match given.channels {
-            none if none.is_empty() => self.chat.configured().to_vec(),
+            none if none.is_empty() => before.clone(),
             some => some,
         };
         for channel in &channels {
-            if let Err(error) = self.chat.attend(channel).await {
-                return bad(format!("{channel}: {error}"));
+            if let Err(error) = self.chat.join_for_listening(channel).await {
+                return failure(format!("{channel}: {error}"));
             }
         }
         let seconds = given
@@ -189,22 +191,25 @@ impl Tools {
         let listen = Listen {
             inbox: self.inbox.clone(),
             channels,
-            patience: Duration::from_secs(seconds),
+            configured: (before, now),
+            timeout: Duration::from_secs(seconds),
             settle: self.settle,
         };
         if let Some(count) = given.tail {
-            return listen.tail(count).map_or_else(bad, |value| good(&value));
+            return listen
+                .tail(count)
+                .map_or_else(failure, |value| success(&value));
         }
         tokio::select! {
             biased;
-            () = context.ct.cancelled() => bad("cancelled"),
-            heard = listen.wait(self.gone.clone()) => match heard {
+            () = context.ct.cancelled() => failure("cancelled"),
+            received = listen.wait(self.gone.clone()) => match received {
                 Some(Ok(value)) => {
                     self.handed_over();
-                    good(&value)
+                    success(&value)
                 }
-                Some(Err(error)) => bad(format!("the inbox can't be written: {error}")),
-                None => bad("cancelled"),
+                Some(Err(error)) => failure(format!("the inbox can't be written: {error}")),
+                None => failure("cancelled"),
             },
         }
     }
@@ -218,9 +223,9 @@ impl Tools {
                     .iter()
                     .map(|c| json!({"name": c.name, "agents": c.agents}))
                     .collect();
-                good(&json!({"channels": list, "joined": self.chat.joined()}))
+                success(&json!({"channels": list, "joined": self.chat.joined()}))
             }
-            Err(error) => bad(error),
+            Err(error) => failure(error),
         }
     }
 
@@ -228,9 +233,9 @@ impl Tools {
     #[tool]
     async fn agentchat_leave(&self, Parameters(given): Parameters<Leave>) -> Answer {
         match self.chat.leave(&given.channel).await {
-            Ok(()) => good(&json!({"success": true, "left": given.channel,
+            Ok(()) => success(&json!({"success": true, "left": given.channel,
                 "remaining": self.chat.joined()})),
-            Err(error) => bad(error),
+            Err(error) => failure(error),
         }
     }
 
@@ -238,8 +243,8 @@ impl Tools {
     #[tool]
     async fn agentchat_set_presence(&self, Parameters(given): Parameters<Presence>) -> Answer {
         match self.chat.set_presence(&given.status_text).await {
-            Ok(()) => good(&json!({"success": true, "status_text": given.status_text})),
-            Err(error) => bad(error),
+            Ok(()) => success(&json!({"success": true, "status_text": given.status_text})),
+            Err(error) => failure(error),
         }
     }
 }

@@ -15,10 +15,13 @@ use nix::{
 use serde_json::json;
 use tokio::{
     io::AsyncWriteExt,
-    process::{Child, ChildStdin, Command},
+    process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-use crate::{credential::hand_over, resume::repair};
+use crate::{
+    credential::{Credentials, Fingerprint},
+    resume::repair,
+};
 
 /// How a session begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +40,22 @@ pub struct Claude {
     pub mcp: PathBuf,
     /// Paths.
     pub layout: Layout,
+    /// The model's credential.
+    pub credentials: Credentials,
     /// Personality, joined.
     pub system_prompt: String,
+}
+
+/// A process of Claude Code.
+pub struct Spawned {
+    /// The process.
+    pub child: Child,
+    /// Its input.
+    pub stdin: ChildStdin,
+    /// Its output.
+    pub stdout: ChildStdout,
+    /// Of the credential that it was given; `None` when there was none.
+    pub credential: Option<Fingerprint>,
 }
 
 /// Arguments; nothing secret is among them.
@@ -82,11 +99,7 @@ fn arguments(
 
 impl Claude {
     /// Starts it in a process group of its own, so that a signal to ours does not reach it.
-    pub fn spawn(
-        &self,
-        config: &AgentConfig,
-        start: &Start,
-    ) -> anyhow::Result<(Child, ChildStdin)> {
+    pub fn spawn(&self, config: &AgentConfig, start: &Start) -> anyhow::Result<Spawned> {
         let mcp_config = self.layout.path(paths::RUN_DIR).join("mcp.json");
         let mut environment = json!({});
         let root = self.layout.root();
@@ -105,7 +118,7 @@ impl Claude {
                 }
             }
         }
-        let credential = hand_over(&self.layout)?;
+        let credential = self.credentials.pipe()?;
         let mut command = Command::new(&self.program);
         command
             .args(arguments(self, config, start, &mcp_config))
@@ -125,8 +138,8 @@ impl Claude {
         if let Some(url) = &config.runtime.base_url {
             command.env("ANTHROPIC_BASE_URL", url);
         }
-        if let Some(handed) = &credential {
-            command.env(handed.variable, handed.number());
+        if let Some(pipe) = &credential {
+            command.env(pipe.variable, pipe.number());
         }
         let mut child = command
             .spawn()
@@ -135,12 +148,18 @@ impl Claude {
             .stdin
             .take()
             .context("Claude Code has no standard input")?;
-        Ok((child, stdin))
+        let stdout = child.stdout.take().context("Claude Code has no output")?;
+        Ok(Spawned {
+            child,
+            stdin,
+            stdout,
+            credential: credential.map(|pipe| pipe.fingerprint),
+        })
     }
 }
 
 /// Gives Claude Code a user's message.
-pub async fn say(stdin: &mut ChildStdin, text: &str) -> std::io::Result<()> {
+pub async fn send_message(stdin: &mut ChildStdin, text: &str) -> std::io::Result<()> {
     let line = json!({"type": "user", "message": {"role": "user", "content": text}});
     stdin.write_all(format!("{line}\n").as_bytes()).await?;
     stdin.flush().await
@@ -170,6 +189,7 @@ mod tests {
             program: "claude".into(),
             mcp: "mcp".into(),
             layout: Layout::new("/".into()),
+            credentials: Credentials::new(Layout::new("/".into())),
             system_prompt: "You are Ada.".into(),
         };
         let config = AgentConfig::default();

@@ -1,23 +1,21 @@
-//! What survives a restart: the session, and what was used so far.
+//! What survives a restart of the runner: the session.
 
 use std::{fs, io, path::Path};
 
-use agentchat_contract::Usage;
 use serde::{Deserialize, Serialize};
 
-/// The ledger, one file on the agent's volume.
+/// The session ledger, one file on the agent's volume.
+///
+/// The agent can write it, so that nothing is in it that counts against the agent: the account of usage is the
+/// supervisor's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Ledger {
+pub struct SessionLedger {
     /// The session that Claude Code has confirmed.
     pub session: Option<String>,
-    /// First start, Unix milliseconds.
-    pub first_start: i64,
-    /// Used so far.
-    pub usage: Usage,
 }
 
-impl Ledger {
+impl SessionLedger {
     /// Reads it. An absent or damaged file is an empty ledger: the agent then starts anew, which the
     /// prompt says.
     pub fn read(path: &Path) -> Self {
@@ -50,15 +48,13 @@ mod tests {
     fn survives_its_file_and_a_damaged_one() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/ledger.json");
-        assert_eq!(Ledger::read(&path), Ledger::default());
-        let ledger = Ledger {
+        assert_eq!(SessionLedger::read(&path), SessionLedger::default());
+        let ledger = SessionLedger {
             session: Some("s".into()),
-            first_start: 7,
-            usage: Usage::default(),
         };
         ledger.write(&path).unwrap();
-        assert_eq!(Ledger::read(&path), ledger);
+        assert_eq!(SessionLedger::read(&path), ledger);
         fs::write(&path, "{").unwrap();
-        assert_eq!(Ledger::read(&path), Ledger::default());
+        assert_eq!(SessionLedger::read(&path), SessionLedger::default());
     }
 }

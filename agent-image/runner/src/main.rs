@@ -1,4 +1,4 @@
-//! Runs Claude Code for one agent: personality, prompt, session, transcript, limits.
+//! Runs Claude Code for one agent: personality, prompt, session, transcript, reports of usage.
 //!
 //! Started by `agent-supervisor`. Exit codes are those of `agentchat_contract::exit`.
 

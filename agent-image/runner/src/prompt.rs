@@ -4,7 +4,7 @@ use agentchat_contract::AgentConfig;
 
 /// What happened before this start of Claude Code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Since {
+pub enum SessionHistory {
     /// Nothing: the first start.
     Fresh,
     /// The session goes on.
@@ -24,12 +24,14 @@ pub fn personality(parts: &[String]) -> String {
 }
 
 /// The first message of a start.
-pub fn first(config: &AgentConfig, mission: &str, since: Since) -> String {
+pub fn first(config: &AgentConfig, mission: &str, history: SessionHistory) -> String {
     let channels = config.chat.channels.join(", ");
-    let happened = match since {
-        Since::Fresh => "This is your first start.",
-        Since::Resumed => "You were interrupted and have been started again; this session goes on.",
-        Since::Lost => {
+    let happened = match history {
+        SessionHistory::Fresh => "This is your first start.",
+        SessionHistory::Resumed => {
+            "You were interrupted and have been started again; this session goes on."
+        }
+        SessionHistory::Lost => {
             "You were interrupted, and your earlier session could not be taken up again: you don't \
              remember it. What was said is in the channels."
         }
@@ -48,9 +50,13 @@ pub fn first(config: &AgentConfig, mission: &str, since: Since) -> String {
     )
 }
 
-/// The message that starts each further turn.
-pub fn next(config: &AgentConfig) -> String {
-    format!("Listen again in {}.", config.chat.channels.join(", "))
+/// The message that starts each further turn; `changed` when the channels are not those of the last one.
+pub fn next(config: &AgentConfig, changed: bool) -> String {
+    let channels = config.chat.channels.join(", ");
+    match changed {
+        true => format!("Your channels have changed. Listen again, from now on in {channels}."),
+        false => format!("Listen again in {channels}."),
+    }
 }
 
 #[cfg(test)]
@@ -64,11 +70,11 @@ mod tests {
             ..AgentConfig::default()
         };
         config.chat.channels = vec!["#general".into(), "#b".into()];
-        let text = first(&config, " Count.\n", Since::Lost);
+        let text = first(&config, " Count.\n", SessionHistory::Lost);
         for part in ["agent ada", "#general, #b", "\nCount.\n", "don't remember"] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
-        assert!(!first(&config, "", Since::Resumed).contains("remember"));
+        assert!(!first(&config, "", SessionHistory::Resumed).contains("remember"));
         assert_eq!(
             personality(&["a\n".into(), " ".into(), "b".into()]),
             "a\n\n---\n\nb"

@@ -19,19 +19,29 @@ pub struct Redaction {
 }
 
 impl Redaction {
-    /// Of the secrets that are there now. Of one with several lines, such as a private key, each line counts:
-    /// in JSON there is something else between them.
+    /// Of the secrets that are there now.
     pub fn read(layout: &Layout) -> Self {
-        let mut found = vec![];
+        let mut redaction = Self { found: vec![] };
+        redaction.extend(layout);
+        redaction
+    }
+
+    /// Adds those that are there now; those of before stay: whoever has them may still write them. Of one with
+    /// several lines, such as a private key, each line counts: in JSON there is something else between them.
+    pub fn extend(&mut self, layout: &Layout) {
         for (path, instead) in SECRETS {
             let text = fs::read_to_string(layout.path(path)).unwrap_or_default();
             let lines = text
                 .lines()
                 .map(str::trim)
                 .filter(|line| line.len() >= SHORTEST && !line.starts_with("-----"));
-            found.extend(lines.map(|line| (line.to_owned(), instead)));
+            for line in lines {
+                let secret = (line.to_owned(), instead);
+                if !self.found.contains(&secret) {
+                    self.found.push(secret);
+                }
+            }
         }
-        Self { found }
     }
 
     /// The text without them.

@@ -50,8 +50,9 @@ fn transcript(home: &Path, session: &str) -> io::Result<Option<PathBuf>> {
 /// The id of a line that is part of the conversation.
 fn entry(line: &str) -> Option<String> {
     let value: Value = serde_json::from_str(line).ok()?;
-    let said = matches!(value["type"].as_str(), Some("user" | "assistant"));
-    (said && value["isSidechain"] != true).then(|| value["uuid"].as_str().map(str::to_owned))?
+    let is_message = matches!(value["type"].as_str(), Some("user" | "assistant"));
+    (is_message && value["isSidechain"] != true)
+        .then(|| value["uuid"].as_str().map(str::to_owned))?
 }
 
 #[cfg(test)]

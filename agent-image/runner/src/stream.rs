@@ -16,16 +16,19 @@ pub enum Event {
     Assistant {
         /// Id of the model's message; several events may carry one.
         message: String,
-        /// The tool it calls, if any.
-        tool: Option<String>,
+        /// The tools that it calls.
+        calls: Vec<ToolCall>,
     },
     /// Claude Code itself says, in the model's place, that something failed.
     Complaint {
         /// Whether it was the credential: refused, or not there at all.
         credential: bool,
     },
-    /// A tool has answered.
-    ToolResult,
+    /// Tools have answered.
+    ToolResults {
+        /// Ids of the calls.
+        calls: Vec<String>,
+    },
     /// The model's API has failed, and is tried again.
     Retry {
         /// How often it was tried.
@@ -44,6 +47,15 @@ pub enum Event {
         /// Tokens received in this turn.
         tokens_out: u64,
     },
+}
+
+/// A call of a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolCall {
+    /// Its id.
+    pub id: String,
+    /// The tool's name.
+    pub tool: String,
 }
 
 /// Why a turn failed.
@@ -80,16 +92,29 @@ pub fn parse(line: &str) -> Option<Event> {
                 let credential = error == "authentication_failed";
                 return Some(Event::Complaint { credential });
             }
-            let calls = message["content"].as_array()?.iter().rev();
-            let tool = calls
-                .filter(|c| c["type"] == "tool_use")
-                .find_map(|c| c["name"].as_str());
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let contents = message["content"].as_array()?.iter();
+            let calls = contents.filter(|part| part["type"] == "tool_use");
             Some(Event::Assistant {
                 message: message["id"].as_str()?.to_owned(),
-                tool: tool.map(str::to_owned),
+                calls: calls
+                    .map(|call| ToolCall {
+                        id: text(&call["id"]),
+                        tool: text(&call["name"]),
+                    })
+                    .collect(),
             })
         }
-        ("user", _) => Some(Event::ToolResult),
+        ("user", _) => {
+            let contents = value["message"]["content"].as_array();
+            let results = contents.into_iter().flatten();
+            let results = results.filter(|part| part["type"] == "tool_result");
+            Some(Event::ToolResults {
+                calls: results
+                    .filter_map(|result| Some(result["tool_use_id"].as_str()?.to_owned()))
+                    .collect(),
+            })
+        }
         ("result", _) => {
             let usage = |key: &str| value["usage"][key].as_u64().unwrap_or(0);
             let sent = [
@@ -140,15 +165,27 @@ mod tests {
                 chat_tools: false
             })
         );
-        let call = r#"{"type":"assistant","message":{"id":"m","content":[{"type":"text"},{"type":"tool_use","name":"t"}]}}"#;
-        let tool = Some("t".to_owned());
+        let call = r#"{"type":"assistant","message":{"id":"m","content":[{"type":"text"},{"type":"tool_use","id":"c","name":"t"}]}}"#;
         assert_eq!(
             parse(call),
             Some(Event::Assistant {
                 message: "m".into(),
-                tool
+                calls: vec![ToolCall {
+                    id: "c".into(),
+                    tool: "t".into()
+                }]
             })
         );
+        let answer =
+            r#"{"type":"user","message":{"content":[{"type":"tool_result","tool_use_id":"c"}]}}"#;
+        assert_eq!(
+            parse(answer),
+            Some(Event::ToolResults {
+                calls: vec!["c".into()]
+            })
+        );
+        let text = r#"{"type":"user","message":{"content":"hello"}}"#;
+        assert_eq!(parse(text), Some(Event::ToolResults { calls: vec![] }));
         let retry = r#"{"type":"system","subtype":"api_retry","attempt":2,"error_status":401}"#;
         assert_eq!(
             parse(retry),
@@ -181,20 +218,23 @@ mod tests {
         );
         assert_eq!(of(r#","api_error_status":429"#), Some(Failure::Quota));
         assert_eq!(of(r#","api_error_status":529"#), Some(Failure::Other));
-        // No answer, or no credential: the same, but for what was said before.
+        // No answer, or no credential: the same, but for the complaint before.
         assert_eq!(
             of(r#","api_error_status":null,"duration_api_ms":0,"num_turns":1"#),
             Some(Failure::Other)
         );
-        let said = |error: &str| {
+        let complained = |error: &str| {
             parse(&format!(
                 r#"{{"type":"assistant","message":{{"id":"m","model":"<synthetic>","content":[]}}{error}}}"#
             ))
         };
         let complaint = |credential| Some(Event::Complaint { credential });
-        assert_eq!(said(r#","error":"authentication_failed""#), complaint(true));
-        assert_eq!(said(r#","error":"server_error""#), complaint(false));
-        assert_eq!(said(""), None);
+        assert_eq!(
+            complained(r#","error":"authentication_failed""#),
+            complaint(true)
+        );
+        assert_eq!(complained(r#","error":"server_error""#), complaint(false));
+        assert_eq!(complained(""), None);
     }
 
     #[test]

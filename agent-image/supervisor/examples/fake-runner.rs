@@ -1,5 +1,6 @@
 //! A runner for the supervisor's tests. What it does is in `FAKE_RUNNER`.
 
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -16,6 +17,12 @@ fn main() -> ExitCode {
                 .unwrap_or_default();
             let written = std::fs::write(rest, pid);
             ExitCode::from(u8::from(written.is_err()))
+        }
+        // SIGTERM does not end it. Says so in a file when that is so.
+        "stubborn" => {
+            let stay = format!("trap '' TERM; : > '{rest}'; while :; do sleep 1000; done");
+            let error = Command::new("/bin/sh").args(["-c", &stay]).exec();
+            ExitCode::from(u8::from(error.raw_os_error().is_some()))
         }
         // SIGTERM ends it.
         _ => loop {

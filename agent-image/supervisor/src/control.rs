@@ -1,10 +1,10 @@
-//! The control socket: takes updates, hands out states.
+//! The control socket: takes updates, hands out states. Who may write to it: see `agentchat_contract::Update`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
-use agentchat_contract::{Layout, State, UPDATE_LIMIT, Update, paths};
+use agentchat_contract::{Layout, State, UPDATE_LIMIT, UPDATE_TAKEN, Update, paths};
 use anyhow::{Context as _, bail};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -73,7 +73,11 @@ async fn connection(
             Some(b"follow") => break,
             Some(line) => {
                 let update: Update = serde_json::from_slice(line)?;
+                let answered = matches!(update, Update::Runner { .. });
                 state.send_modify(|state| update.apply(state));
+                if answered {
+                    output.write_all(UPDATE_TAKEN.as_bytes()).await?;
+                }
             }
         }
     }

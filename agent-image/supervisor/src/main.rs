@@ -1,9 +1,12 @@
 //! PID 1 of an agent container.
 
 mod backoff;
-mod complete;
+mod config;
 mod control;
+mod files;
 mod healthcheck;
+mod ledger;
+mod limits;
 mod orphans;
 mod receive;
 mod report;

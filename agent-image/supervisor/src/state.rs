@@ -1,10 +1,11 @@
 //! The state: one value, watched by followers and by the file.
 
-use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use agentchat_contract::{Layout, State, paths};
 use tokio::sync::watch;
+
+use crate::files;
 
 /// How often the heartbeat is renewed.
 pub const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -20,11 +21,9 @@ pub fn now() -> i64 {
 /// Replaces `state.json`.
 pub fn write(layout: &Layout, state: &State) {
     let path = layout.path(paths::STATE);
-    let temporary = path.with_extension("json.new");
     let written = serde_json::to_vec(state)
         .map_err(std::io::Error::from)
-        .and_then(|json| fs::write(&temporary, json))
-        .and_then(|()| fs::rename(&temporary, &path));
+        .and_then(|json| files::replace(&path, &json, false));
     if let Err(error) = written {
         tracing::warn!("can't write {}: {error}", path.display());
     }

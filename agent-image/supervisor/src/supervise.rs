@@ -1,25 +1,32 @@
-//! Runs the runner: starts, restarts, stops it.
+//! Keeps the runner going: loads what was delivered, starts it, restarts it, notes how it ended.
 
-use std::os::unix::process::CommandExt as _;
+mod run_once;
+
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use agentchat_contract::{
-    AgentConfig, Layout, Phase, State, Termination, TerminationReason, paths,
+    DeliveryWatch, FileError, Layout, Phase, State, Termination, TerminationReason, paths,
 };
 use anyhow::Context as _;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::orphans::{Ended, end_all, reap};
+use crate::config::Config;
+use crate::orphans::Ended;
 use crate::signals::Signals;
-use crate::{backoff, complete, control, state};
+use crate::{backoff, control, ledger, state};
+
+/// How long the last writes and reports may take.
+const END: Duration = Duration::from_millis(500);
 
 /// Runs until the runner has ended for good; the exit code of the container.
 pub fn run(layout: Layout, name: Option<String>, runner: PathBuf) -> anyhow::Result<i32> {
+    // The agent's programs run as the same user. They must not get at this process's memory, where the account
+    // of usage is, neither by ptrace nor by /proc.
+    nix::sys::prctl::set_dumpable(false).context("can't protect the supervisor's memory")?;
     // So that orphans come here even where this is not PID 1.
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -37,12 +44,15 @@ pub fn run(layout: Layout, name: Option<String>, runner: PathBuf) -> anyhow::Res
         let end = CancellationToken::new();
         let keeper = tokio::spawn(state::keep(layout.clone(), sender.clone()));
         let server = tokio::spawn(control::serve(listener, sender.clone(), end.clone()));
+        let last_copy = CancellationToken::new();
         let mut supervisor = Supervisor {
             layout: layout.clone(),
             name,
             runner,
             state: sender.clone(),
             signals,
+            copy: None,
+            last_copy: last_copy.clone(),
         };
         let reason = supervisor.supervise().await;
         sender.send_modify(|state| {
@@ -56,9 +66,15 @@ pub fn run(layout: Layout, name: Option<String>, runner: PathBuf) -> anyhow::Res
         });
         keeper.abort();
         state::write(&layout, &sender.borrow());
+        last_copy.cancel();
+        if let Some(copy) = supervisor.copy
+            && tokio::time::timeout(END, copy).await.is_err()
+        {
+            tracing::warn!("the last copy of the account of usage was not written in time");
+        }
         end.cancel();
         // A follower that does not read must not hold up the end.
-        let _ = tokio::time::timeout(Duration::from_millis(500), server).await;
+        let _ = tokio::time::timeout(END, server).await;
         tracing::info!(?reason, "the agent ended");
         anyhow::Ok(reason.exit_code())
     });
@@ -72,127 +88,68 @@ struct Supervisor {
     runner: PathBuf,
     state: watch::Sender<State>,
     signals: Signals,
+    /// Keeps the copy of the account of usage, once there is one.
+    copy: Option<JoinHandle<()>>,
+    last_copy: CancellationToken,
 }
 
 impl Supervisor {
     async fn supervise(&mut self) -> TerminationReason {
         tokio::select! {
-            ready = complete::wait(&self.layout) => if let Err(error) = ready {
-                tracing::error!("{error:#}");
-                return self.ended(TerminationReason::Fatal, None);
+            delivered = first_delivery(&self.layout) => if let Err(error) = delivered {
+                return self.fatal(&error);
             },
-            _ = self.signals.stop() => return self.ended(TerminationReason::Stopped, None),
+            _ = self.signals.stop() => return self.ended(TerminationReason::Stopped, None, None),
         }
-        let config = match self.config() {
+        let mut config = match self.load() {
             Ok(config) => config,
-            Err(error) => {
-                tracing::error!("{error:#}");
-                return self.ended(TerminationReason::Fatal, None);
-            }
+            Err(error) => return self.fatal(&error.into()),
         };
         let mut failures = 0;
         loop {
+            if let Some(limit) = self.limit_reached(&mut config) {
+                return self.ended(TerminationReason::BudgetExhausted, None, Some(limit));
+            }
             let started = Instant::now();
-            let reason = match self.run_once(&config).await {
+            let reason = match self.run_once(&mut config).await {
                 Ok(reason) => reason,
                 Err(error) => {
                     tracing::error!("{error:#}");
-                    self.ended(TerminationReason::Error, None)
+                    self.ended(TerminationReason::Error, None, Some(format!("{error:#}")))
                 }
             };
             if reason != TerminationReason::Error {
                 return reason;
             }
-            if started.elapsed() >= Duration::from_secs(config.restart.reset_after_seconds) {
+            let restart = config.current().restart.clone();
+            if started.elapsed() >= Duration::from_secs(restart.reset_after_seconds) {
                 failures = 0;
             }
             failures += 1;
             let restarts = self.state.borrow().runner_restarts;
-            if config
-                .restart
-                .max_restarts
-                .is_some_and(|most| restarts >= most)
-            {
+            if restart.max_restarts.is_some_and(|most| restarts >= most) {
                 tracing::error!(restarts, "no restarts are left");
                 return TerminationReason::RestartsExhausted;
             }
-            let delay = backoff::delay(&config.restart, failures, backoff::jitter());
+            let delay = backoff::delay(&restart, failures, backoff::jitter());
             if self.back_off(delay).await.is_break() {
                 return TerminationReason::Stopped;
             }
         }
     }
 
-    fn config(&self) -> anyhow::Result<AgentConfig> {
-        let path = self.layout.path(paths::CONFIG);
-        let text =
-            std::fs::read(&path).with_context(|| format!("can't read {}", path.display()))?;
-        serde_json::from_slice(&text).with_context(|| {
-            format!(
-                "{} is not a configuration; use one version of operator and image",
-                path.display()
-            )
-        })
-    }
-
-    /// Starts the runner and stays until it has ended, and all that it started with it.
-    async fn run_once(&mut self, config: &AgentConfig) -> anyhow::Result<TerminationReason> {
-        let mut command = Command::new(&self.runner);
-        command
-            .stdin(Stdio::null())
-            .process_group(0)
-            .env("AGENT_ROOT", self.layout.root());
-        command.env("AGENT_NAME", self.name.as_ref().unwrap_or(&config.name));
-        let child = command
-            .spawn()
-            .with_context(|| format!("can't start {}", self.runner.display()))?;
-        let pid = child.id();
-        let group = Pid::from_raw(i32::try_from(pid)?);
-        tracing::info!(pid, "started the runner");
+    /// Reads what was delivered: the configuration, and the account of usage.
+    fn load(&mut self) -> Result<Config, FileError> {
+        let config = Config::load(&self.layout)?;
+        let ledger = ledger::load(&self.layout, state::now())?;
+        let changes = self.state.subscribe();
         self.state.send_modify(|state| {
-            state.phase = Phase::Running;
-            state.pid = Some(pid);
-            state.next_restart_at = None;
+            state.usage = ledger.usage;
+            state.first_start = ledger.first_start;
         });
-        let grace = Duration::from_secs(config.termination_grace_period_seconds);
-        let mut kill_at: Option<tokio::time::Instant> = None;
-        let ended = loop {
-            // Before waiting: the child may have ended before its signal was awaited.
-            if let Some(ended) = reap(Some(group)) {
-                break ended;
-            }
-            let patience = async {
-                match kill_at {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                signal = self.signals.next() => if let Some(signal) = signal {
-                    tracing::info!(%signal, "stopping the runner");
-                    let _ = killpg(group, signal);
-                    self.state.send_modify(|state| state.phase = Phase::Stopping);
-                    kill_at.get_or_insert(tokio::time::Instant::now() + grace);
-                },
-                () = patience => {
-                    tracing::warn!("the runner did not stop in time");
-                    let _ = killpg(group, Signal::SIGKILL);
-                    kill_at = Some(tokio::time::Instant::now() + grace);
-                }
-            }
-        };
-        end_all(group, &mut self.signals).await;
-        let reason = match ended {
-            _ if kill_at.is_some() => TerminationReason::Stopped,
-            Ended::Code(code) => TerminationReason::from_exit_code(code),
-            Ended::Signal(_) => TerminationReason::Error,
-        };
-        // Only the supervisor itself knows about restarts.
-        let reason = match reason {
-            TerminationReason::RestartsExhausted => TerminationReason::Error,
-            other => other,
-        };
-        Ok(self.ended(reason, Some(ended)))
+        let copy = ledger::keep_copy(self.layout.clone(), changes, self.last_copy.clone());
+        self.copy = Some(tokio::spawn(copy));
+        Ok(config)
     }
 
     /// Waits for the next start, unless asked to stop.
@@ -212,9 +169,20 @@ impl Supervisor {
         }
     }
 
+    /// Notes that the runner can't be started.
+    fn fatal(&self, error: &anyhow::Error) -> TerminationReason {
+        tracing::error!("the agent does not start: {error:#}");
+        self.ended(TerminationReason::Fatal, None, Some(format!("{error:#}")))
+    }
+
     /// Notes how the runner ended.
-    fn ended(&self, reason: TerminationReason, how: Option<Ended>) -> TerminationReason {
-        tracing::info!(?reason, ?how, "the runner ended");
+    fn ended(
+        &self,
+        reason: TerminationReason,
+        how: Option<Ended>,
+        message: Option<String>,
+    ) -> TerminationReason {
+        tracing::info!(?reason, ?how, message, "the runner ended");
         let (exit_code, signal) = match how {
             Some(Ended::Code(code)) => (Some(code), None),
             Some(Ended::Signal(signal)) => (None, Some(signal)),
@@ -234,9 +202,26 @@ impl Supervisor {
                 reason,
                 exit_code,
                 signal,
+                message,
                 finished_at: state::now(),
             });
         });
         reason
     }
+}
+
+/// Waits until a delivery is complete.
+async fn first_delivery(layout: &Layout) -> anyhow::Result<()> {
+    let directory = layout.path(paths::CONFIG_DIR);
+    anyhow::ensure!(
+        directory.is_dir(),
+        "{} is not there; mount a directory that root can write and the agent can read",
+        directory.display()
+    );
+    // The watch comes before the look, so that nothing happens unnoticed in between.
+    let mut deliveries = DeliveryWatch::new(layout);
+    while !layout.path(paths::COMPLETE).exists() {
+        deliveries.next().await;
+    }
+    Ok(())
 }

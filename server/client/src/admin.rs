@@ -1,13 +1,11 @@
 //! What a server's admin key allows, over short connections of its own: nobody has to be let in for it.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::{
-    Allowed, Banned, Client, ClientError, Options,
-    connection::connect,
+    Allowed, Banned, Client, ClientError,
+    connection::{Server, connect},
     error::{chain, refusal},
     limits::Limits,
     wire::{Incoming, close, put, take},
@@ -18,7 +16,7 @@ const PAGES: usize = 1000;
 
 /// A server's admin key, and where the server is.
 pub struct Admin {
-    options: Arc<Options>,
+    server: Server,
     key: String,
     limits: Limits,
 }
@@ -27,15 +25,11 @@ impl Admin {
     /// For the server at `url`; `ca_pem` is its CA, needed for `wss://`.
     #[must_use]
     pub fn new(url: &str, ca_pem: Option<&str>, key: &str) -> Self {
-        let options = Options {
-            url: url.to_owned(),
-            ca_pem: ca_pem.map(str::to_owned),
-            name: String::new(),
-            identity: None,
-            channels: vec![],
-        };
         Self {
-            options: Arc::new(options),
+            server: Server {
+                url: url.to_owned(),
+                ca_pem: ca_pem.map(str::to_owned),
+            },
             key: key.to_owned(),
             limits: Limits::default(),
         }
@@ -147,7 +141,7 @@ impl Admin {
     async fn carry_out(&self, mut frame: Value) -> Result<Value, ClientError> {
         frame["admin_key"] = self.key.as_str().into();
         let lost = ClientError::Disconnected;
-        let socket = connect(&self.options, self.limits.connect).await;
+        let socket = connect(&self.server, self.limits.connect).await;
         let mut socket = socket.map_err(|error| lost(chain(&error)))?;
         put(&mut socket, &frame, self.limits.write)
             .await
@@ -198,7 +192,7 @@ impl Client {
 
     fn admin(&self, key: &str) -> Admin {
         Admin {
-            options: self.options.clone(),
+            server: self.server(),
             key: key.to_owned(),
             limits: self.limits,
         }

@@ -14,10 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Agent, Channel, ClientError, Events, History, Options, Position, Welcome,
+    connection::Server,
     events::events,
     limits::Limits,
     request::{Known, Request, Wants},
-    session::{Session, Standing},
+    session::{ConnectionState, Session},
+    subscriptions::Subscriptions,
 };
 
 /// A handle on the session; clones share it. The session ends with [`Client::shutdown`], or when all
@@ -25,10 +27,12 @@ use crate::{
 #[derive(Clone)]
 pub struct Client {
     pub(crate) options: Arc<Options>,
+    /// The CA to connect with.
+    ca: watch::Sender<Option<String>>,
     pub(crate) limits: Limits,
     requests: mpsc::Sender<Request>,
     turn: Arc<Mutex<()>>,
-    pub(crate) standing: watch::Receiver<Standing>,
+    pub(crate) state: watch::Receiver<ConnectionState>,
     pub(crate) clock: Arc<AtomicI64>,
     stop: CancellationToken,
     done: CancellationToken,
@@ -45,18 +49,21 @@ impl Client {
         let (requests, wanted) = mpsc::channel(1);
         let (queue, happened) = events(limits.events_bytes);
         let waiting = ClientError::Disconnected("still connecting".into());
-        let (standing, seen) = watch::channel(Standing::Away(waiting));
+        let (state, watched) = watch::channel(ConnectionState::NotConnected(waiting));
         let (stop, done) = (CancellationToken::new(), CancellationToken::new());
+        let (ca, trusted) = watch::channel(options.ca_pem.clone());
         let options = Arc::new(options);
         let clock = Arc::new(AtomicI64::new(0));
-        let session = Session::new(
-            options.clone(),
+        let session = Session {
+            subscriptions: Subscriptions::new(&options.channels),
+            options: options.clone(),
             limits,
+            ca: trusted,
             wanted,
-            queue,
-            standing,
-            clock.clone(),
-        );
+            events: queue,
+            state,
+            clock: clock.clone(),
+        };
         let (asked, over) = (stop.clone(), done.clone().drop_guard());
         tokio::spawn(async move {
             session.run(asked).await;
@@ -64,10 +71,11 @@ impl Client {
         });
         let client = Self {
             options,
+            ca,
             limits,
             requests,
             turn: Arc::default(),
-            standing: seen,
+            state: watched,
             clock,
             stop,
             done,
@@ -75,29 +83,50 @@ impl Client {
         (client, happened)
     }
 
-    /// Waits until the key is proven, or until the server refuses. Without a connection it waits on: see
-    /// [`Client::connected_within`].
-    pub async fn connected(&self) -> Result<Welcome, ClientError> {
-        let mut standing = self.standing.clone();
-        loop {
-            let now = standing.borrow_and_update().clone();
-            match now {
-                Standing::Here { welcome, .. } => return Ok(welcome),
-                Standing::Away(error @ ClientError::Server { .. }) => return Err(error),
-                Standing::Away(_) => {}
-            }
-            standing.changed().await.map_err(|_| ClientError::Closed)?;
+    /// Trusts another CA from now on, PEM, in place of [`Options::ca_pem`]. A connection that stands is kept; the
+    /// next one is made with it. Without a connection it is tried at once, whatever pause there would be. The same
+    /// CA again changes nothing.
+    pub fn set_ca(&self, ca_pem: Option<String>) {
+        self.ca.send_if_modified(|ca| {
+            let changed = *ca != ca_pem;
+            *ca = ca_pem;
+            changed
+        });
+    }
+
+    /// Where to connect to, by now.
+    pub(crate) fn server(&self) -> Server {
+        Server {
+            url: self.options.url.clone(),
+            ca_pem: self.ca.borrow().clone(),
         }
     }
 
-    /// As [`Client::connected`], but not for longer than `patience`. The error says why the last attempt failed.
-    pub async fn connected_within(&self, patience: Duration) -> Result<Welcome, ClientError> {
-        if let Ok(result) = timeout(patience, self.connected()).await {
+    /// Waits until the key is proven, or until the server refuses. Without a connection it waits on: see
+    /// [`Client::connected_within`].
+    pub async fn connected(&self) -> Result<Welcome, ClientError> {
+        let mut state = self.state.clone();
+        loop {
+            let now = state.borrow_and_update().clone();
+            match now {
+                ConnectionState::Connected { welcome, .. } => return Ok(welcome),
+                ConnectionState::NotConnected(error @ ClientError::Server { .. }) => {
+                    return Err(error);
+                }
+                ConnectionState::NotConnected(_) => {}
+            }
+            state.changed().await.map_err(|_| ClientError::Closed)?;
+        }
+    }
+
+    /// As [`Client::connected`], but not for longer than `limit`. The error says why the last attempt failed.
+    pub async fn connected_within(&self, limit: Duration) -> Result<Welcome, ClientError> {
+        if let Ok(result) = timeout(limit, self.connected()).await {
             return result;
         }
-        match &*self.standing.borrow() {
-            Standing::Here { welcome, .. } => Ok(welcome.clone()),
-            Standing::Away(error) => Err(error.clone()),
+        match &*self.state.borrow() {
+            ConnectionState::Connected { welcome, .. } => Ok(welcome.clone()),
+            ConnectionState::NotConnected(error) => Err(error.clone()),
         }
     }
 
@@ -107,7 +136,7 @@ impl Client {
 
     async fn ask_within(
         &self,
-        patience: Duration,
+        limit: Duration,
         frame: Value,
         wants: Wants,
     ) -> Result<Value, ClientError> {
@@ -124,12 +153,10 @@ impl Client {
             answered.await.unwrap_or_else(|_| Err(self.broken()))
         };
         let late = || {
-            let seconds = patience.as_secs();
+            let seconds = limit.as_secs();
             ClientError::Disconnected(format!("no answer within {seconds} s"))
         };
-        timeout(patience, asked)
-            .await
-            .unwrap_or_else(|_| Err(late()))
+        timeout(limit, asked).await.unwrap_or_else(|_| Err(late()))
     }
 
     fn broken(&self) -> ClientError {

@@ -15,8 +15,6 @@ use tokio_tungstenite::{
 };
 use url::Url;
 
-use crate::Options;
-
 /// The server may add fields to a message of the greatest size, so frames are a little larger.
 const MAX_FRAME: usize = 4 * 1024 * 1024;
 
@@ -47,17 +45,25 @@ pub enum ConnectError {
     WebSocket(#[from] Box<tungstenite::Error>),
 }
 
+/// Where to connect to.
+pub struct Server {
+    /// `wss://host:port`, or `ws://` on this host.
+    pub url: String,
+    /// CA certificate that the server's must come from, PEM.
+    pub ca_pem: Option<String>,
+}
+
 /// Connects, or gives up.
-pub async fn connect(options: &Options, within: Duration) -> Result<Socket, ConnectError> {
-    match timeout(within, open(options)).await {
+pub async fn connect(server: &Server, within: Duration) -> Result<Socket, ConnectError> {
+    match timeout(within, open(server)).await {
         Ok(opened) => opened,
-        Err(_) => Err(ConnectError::Late(options.url.clone(), within)),
+        Err(_) => Err(ConnectError::Late(server.url.clone(), within)),
     }
 }
 
-async fn open(options: &Options) -> Result<Socket, ConnectError> {
-    let wrong = |why: &str| ConnectError::Url(format!("{:?}: {why}", options.url));
-    let url = Url::parse(&options.url).map_err(|e| wrong(&e.to_string()))?;
+async fn open(server: &Server) -> Result<Socket, ConnectError> {
+    let wrong = |why: &str| ConnectError::Url(format!("{:?}: {why}", server.url));
+    let url = Url::parse(&server.url).map_err(|e| wrong(&e.to_string()))?;
     let host = url
         .host_str()
         .ok_or_else(|| wrong("has no host"))?
@@ -75,7 +81,7 @@ async fn open(options: &Options) -> Result<Socket, ConnectError> {
         "wss" => {
             let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
                 .map_err(|_| wrong("has no usable host name"))?;
-            let tls = TlsConnector::from(Arc::new(tls(options)?));
+            let tls = TlsConnector::from(Arc::new(tls(server)?));
             Box::new(tls.connect(name, tcp).await.map_err(failed)?)
         }
         "ws" if tcp.peer_addr().is_ok_and(|a| a.ip().is_loopback()) => Box::new(tcp),
@@ -86,14 +92,14 @@ async fn open(options: &Options) -> Result<Socket, ConnectError> {
     config.read_buffer_size = 16 * 1024;
     config.max_frame_size = Some(MAX_FRAME);
     config.max_message_size = Some(MAX_FRAME);
-    let (socket, _) = client_async_with_config(options.url.as_str(), stream, Some(config))
+    let (socket, _) = client_async_with_config(server.url.as_str(), stream, Some(config))
         .await
         .map_err(Box::new)?;
     Ok(socket)
 }
 
-fn tls(options: &Options) -> Result<rustls::ClientConfig, ConnectError> {
-    let pem = options
+fn tls(server: &Server) -> Result<rustls::ClientConfig, ConnectError> {
+    let pem = server
         .ca_pem
         .as_deref()
         .ok_or_else(|| ConnectError::Ca("none was given, and wss:// needs one".into()))?;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     ChatMessage, Client, Event, FileEvent, Options, Position, Transfers, Welcome,
     frames::{events, parse},
-    places::{Asked, Places},
+    subscriptions::{HistoryScope, Subscriptions},
 };
 
 /// Frames, a line each: all of them are read, each message is given to the reader once, and words about files
@@ -34,24 +34,24 @@ pub fn frames(bytes: &[u8]) {
         };
         let (client, _events) = Client::start(options);
         let mut reader = Reader {
-            places: Places::new(&["#general".to_owned()]),
+            subscriptions: Subscriptions::new(&["#general".to_owned()]),
             transfers: Transfers::new(client),
         };
         for line in String::from_utf8_lossy(bytes).lines() {
             if let Some((type_, frame)) = parse(line) {
-                reader.hear(&type_, frame);
+                reader.handle_frame(&type_, frame);
             }
         }
     });
 }
 
 struct Reader {
-    places: Places,
+    subscriptions: Subscriptions,
     transfers: Transfers,
 }
 
 impl Reader {
-    fn hear(&mut self, type_: &str, frame: Value) {
+    fn handle_frame(&mut self, type_: &str, frame: Value) {
         for event in events(type_, &frame) {
             self.happened(&event);
         }
@@ -59,7 +59,7 @@ impl Reader {
             "WELCOME" => {
                 let entered = frame.get("channels").cloned().unwrap_or_default();
                 let entered = serde_json::from_value::<BTreeMap<String, Position>>(entered).ok();
-                drop(self.places.connected(entered.as_ref()));
+                drop(self.subscriptions.connected(entered.as_ref()));
                 if let Ok(welcome) = serde_json::from_value::<Welcome>(frame) {
                     self.happened(&Event::Connected(welcome));
                 }
@@ -67,22 +67,22 @@ impl Reader {
             "JOINED" => {
                 let channel = frame["channel"].as_str().unwrap_or_default();
                 let asked = match frame["asked"].as_u64() {
-                    Some(0) => Asked::Rest,
-                    Some(1) => Asked::History,
-                    _ => Asked::Anew,
+                    Some(0) => HistoryScope::Rest,
+                    Some(1) => HistoryScope::History,
+                    _ => HistoryScope::Anew,
                 };
-                self.places.joined(channel, &frame, asked);
+                self.subscriptions.joined(channel, &frame, asked);
             }
             "LEFT" => self
-                .places
+                .subscriptions
                 .left(frame["channel"].as_str().unwrap_or_default()),
             "MSG" => {
                 let Ok(message) = serde_json::from_value::<ChatMessage>(frame) else {
                     return;
                 };
                 let placed = message.epoch.is_some() && message.offset.is_some();
-                let new = self.places.admit(&message);
-                let again = self.places.admit(&message);
+                let new = self.subscriptions.admit(&message);
+                let again = self.subscriptions.admit(&message);
                 assert!(!(new && again && placed), "twice: {message:?}");
                 self.happened(&Event::Message(message));
             }

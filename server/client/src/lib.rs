@@ -18,6 +18,7 @@
 //! interested drops its [`Events`].
 
 mod admin;
+mod backoff;
 mod client;
 mod connection;
 mod error;
@@ -30,11 +31,10 @@ mod history;
 mod lenient;
 mod limits;
 mod options;
-mod pause;
-mod places;
 mod request;
-mod say;
+mod send;
 mod session;
+mod subscriptions;
 mod wire;
 
 pub use admin::Admin;
@@ -45,7 +45,7 @@ pub use files::{File, FileError, FileEvent, Offered, Transfers};
 pub use frames::{Agent, Allowed, Banned, Channel, ChatMessage, Event, Sent, Welcome};
 pub use history::History;
 pub use options::Options;
-pub use places::Position;
+pub use subscriptions::Position;
 
 #[cfg(test)]
 mod tests;

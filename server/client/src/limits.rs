@@ -25,9 +25,9 @@ pub struct Limits {
     /// The close frame, at the end.
     pub close: Duration,
     /// Pause after a connection that broke; doubled each time, up to the longest.
-    pub first_pause: Duration,
+    pub first_backoff: Duration,
     /// The longest pause.
-    pub longest_pause: Duration,
+    pub longest_backoff: Duration,
     /// A connection that stood for so long makes the next pause the first again.
     pub settled: Duration,
     /// Automatic JOINs in [`Limits::join_window`]; servers close connections that send too many frames.
@@ -48,8 +48,8 @@ impl Default for Limits {
             write: Duration::from_secs(10),
             ping: Duration::from_secs(30),
             close: Duration::from_secs(1),
-            first_pause: Duration::from_millis(250),
-            longest_pause: Duration::from_secs(15),
+            first_backoff: Duration::from_millis(250),
+            longest_backoff: Duration::from_secs(15),
             settled: Duration::from_secs(10),
             joins: 30,
             join_window: Duration::from_secs(11),

@@ -15,7 +15,7 @@ use crate::{
     ClientError, Position,
     error::refusal,
     limits::Limits,
-    places::{Asked, Join},
+    subscriptions::{HistoryScope, Join},
 };
 
 /// What is wanted of the session.
@@ -56,7 +56,7 @@ pub struct Pending {
     resumes: bool,
     /// Nothing came for it by then: the server does not answer.
     pub deadline: Instant,
-    patience: Duration,
+    answer_time: Duration,
     /// An error that came before the fence.
     error: Option<(String, String)>,
 }
@@ -88,7 +88,7 @@ impl Pending {
             resumes: join.resume.is_some(),
             channel: Some(join.channel),
             deadline: Instant::now() + limits.answer,
-            patience: limits.answer,
+            answer_time: limits.answer,
             error: None,
         }
     }
@@ -108,7 +108,7 @@ impl Pending {
             resumes: frame.get("resume").is_some(),
             channel,
             deadline: Instant::now() + limits.answer,
-            patience: limits.answer,
+            answer_time: limits.answer,
             error: None,
         }
     }
@@ -135,23 +135,23 @@ impl Pending {
     }
 
     /// What it asks for if it is a JOIN.
-    pub fn joining(&self) -> Asked {
+    pub fn history_scope(&self) -> HistoryScope {
         match (self.resumes, &self.asker) {
-            (true, _) => Asked::Rest,
-            (false, Asker::Session) => Asked::History,
-            (false, Asker::User(_)) => Asked::Anew,
+            (true, _) => HistoryScope::Rest,
+            (false, Asker::Session) => HistoryScope::History,
+            (false, Asker::User(_)) => HistoryScope::Anew,
         }
     }
 
     /// What a frame means for it. `own` is the client's own id.
-    pub fn hear(mut self, type_: &str, frame: &Value, own: &str) -> Outcome {
+    pub fn handle_frame(mut self, type_: &str, frame: &Value, own: &str) -> Outcome {
         if self.collects(type_, frame) {
-            self.deadline = Instant::now() + self.patience;
+            self.deadline = Instant::now() + self.answer_time;
         }
         let here = |key: &str| self.channel.as_deref() == frame[key].as_str();
         if let Wants::History(history) = &mut self.wants {
             let about = here("channel") || here("to");
-            match (history.hear(type_, frame, about), self.asker) {
+            match (history.handle_frame(type_, frame, about), self.asker) {
                 (Some(told), Asker::User(answer)) => return settle(answer, told),
                 (_, asker) => self.asker = asker,
             }

@@ -20,20 +20,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     ClientError, Event, Options, Welcome,
-    connection::{ConnectError, connect},
+    backoff::Backoff,
+    connection::{ConnectError, Server, connect},
     error::chain,
     events::EventQueue,
     limits::Limits,
-    pause::Pause,
-    places::Places,
     request::Request,
+    subscriptions::Subscriptions,
 };
 
-/// Standing of the connection, for those who wait for it.
+/// The state of the connection, for those who wait for it.
 #[derive(Clone)]
-pub enum Standing {
-    Away(ClientError),
-    Here {
+pub enum ConnectionState {
+    NotConnected(ClientError),
+    Connected {
         welcome: Welcome,
         /// Whether the server says a message once whose id it has had.
         once: bool,
@@ -42,14 +42,16 @@ pub enum Standing {
 
 /// The task behind a client.
 pub struct Session {
-    options: Arc<Options>,
-    limits: Limits,
-    wanted: mpsc::Receiver<Request>,
-    events: EventQueue,
-    standing: watch::Sender<Standing>,
+    pub options: Arc<Options>,
+    pub limits: Limits,
+    /// The CA to connect with.
+    pub ca: watch::Receiver<Option<String>>,
+    pub wanted: mpsc::Receiver<Request>,
+    pub events: EventQueue,
+    pub state: watch::Sender<ConnectionState>,
     /// The server's time, as of its last frame, Unix milliseconds.
-    clock: Arc<AtomicI64>,
-    places: Places,
+    pub clock: Arc<AtomicI64>,
+    pub subscriptions: Subscriptions,
 }
 
 /// Why a connection ended.
@@ -73,39 +75,20 @@ impl From<ConnectError> for End {
 }
 
 impl Session {
-    pub fn new(
-        options: Arc<Options>,
-        limits: Limits,
-        wanted: mpsc::Receiver<Request>,
-        events: EventQueue,
-        standing: watch::Sender<Standing>,
-        clock: Arc<AtomicI64>,
-    ) -> Self {
-        Self {
-            places: Places::new(&options.channels),
-            options,
-            limits,
-            wanted,
-            events,
-            standing,
-            clock,
-        }
-    }
-
     /// Lives until it is stopped, or until all handles are gone.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut pause = Pause::new(&self.limits);
+        let mut backoff = Backoff::new(&self.limits);
         loop {
-            let end = self.attempt(&stop, &mut pause).await;
+            let end = self.attempt(&stop, &mut backoff).await;
             let (error, event) = match end {
                 End::Stopped => return,
                 End::Lost(reason) => lost(reason),
                 End::Stopping { reason, after } => {
-                    pause.hint(after);
+                    backoff.hint(after);
                     lost(reason)
                 }
                 End::Displaced(reason) => {
-                    pause.lengthen();
+                    backoff.lengthen();
                     lost(reason)
                 }
                 End::Refused { code, message } => (
@@ -113,19 +96,24 @@ impl Session {
                     Event::Refused { code, message },
                 ),
             };
-            self.standing.send_replace(Standing::Away(error.clone()));
+            self.state
+                .send_replace(ConnectionState::NotConnected(error.clone()));
             self.events.push(event);
-            let rest = self.rest(pause.take(), &error);
-            if stop.run_until_cancelled(rest).await != Some(true) {
+            let next = self.back_off(backoff.take(), &error);
+            if stop.run_until_cancelled(next).await != Some(true) {
                 return;
             }
         }
     }
 
     /// One connection, from its beginning to its end.
-    async fn attempt(&mut self, stop: &CancellationToken, pause: &mut Pause) -> End {
+    async fn attempt(&mut self, stop: &CancellationToken, backoff: &mut Backoff) -> End {
+        let server = Server {
+            url: self.options.url.clone(),
+            ca_pem: self.ca.borrow_and_update().clone(),
+        };
         let begin = async {
-            let mut socket = connect(&self.options, self.limits.connect).await?;
+            let mut socket = connect(&server, self.limits.connect).await?;
             let welcomed = self.identify(&mut socket).await?;
             Ok::<_, End>((socket, welcomed))
         };
@@ -135,30 +123,36 @@ impl Session {
             None => return End::Stopped,
         };
         let since = Instant::now();
-        let joins = self.places.connected(welcomed.entered.as_ref());
+        let joins = self.subscriptions.connected(welcomed.entered.as_ref());
         let own = welcomed.welcome.agent_id.clone();
         if let Some(at) = welcomed.at {
             self.clock.store(at, Ordering::Relaxed);
         }
-        self.standing.send_replace(Standing::Here {
+        self.state.send_replace(ConnectionState::Connected {
             welcome: welcomed.welcome.clone(),
             // Servers that give channels an order know ids of clients too.
             once: welcomed.entered.is_some(),
         });
         self.events.push(Event::Connected(welcomed.welcome));
         let end = self.serve(&mut socket, joins, &own, stop).await;
+        // The next attempt uses it anyway: many clients must not come at once to a server that has just stopped.
+        self.ca.mark_unchanged();
         if since.elapsed() >= self.limits.settled {
-            pause.reset();
+            backoff.reset();
         }
         end
     }
 
-    /// Waits for the next attempt, also until the reader can take what it brings. Whoever asks meanwhile is
-    /// told, instead of waiting for the next connection. False when nobody holds the client any more.
-    async fn rest(&mut self, pause: Duration, error: &ClientError) -> bool {
-        let events = &self.events;
+    /// Waits for the next attempt, also until the reader can take what it brings. Another CA than the last
+    /// attempt's ends the pause. Whoever asks meanwhile is told, instead of waiting for the next connection. False
+    /// when nobody holds the client any more.
+    async fn back_off(&mut self, pause: Duration, error: &ClientError) -> bool {
+        let (events, ca) = (&self.events, &mut self.ca);
         let over = async {
-            tokio::time::sleep(pause).await;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                Ok(()) = ca.changed() => {}
+            }
             events.freed().await;
         };
         tokio::pin!(over);

@@ -1,5 +1,6 @@
 //! The client against servers that misbehave.
 
+mod ca;
 mod fake;
 mod handshake;
 mod history;
@@ -19,7 +20,7 @@ fn short() -> Limits {
         connect: Duration::from_millis(300),
         silence: Duration::from_millis(300),
         answer: Duration::from_millis(500),
-        first_pause: Duration::from_millis(1),
+        first_backoff: Duration::from_millis(1),
         ..Limits::default()
     }
 }

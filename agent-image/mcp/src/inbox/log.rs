@@ -10,16 +10,16 @@ use std::{
 use agentchat_client::ChatMessage;
 use serde::{Deserialize, Serialize};
 
-use super::seen::Floor;
+use super::known::Floor;
 
 /// Lines after which the file is replaced by a shorter one.
 const LINES: usize = 5000;
 /// How long an earlier process may keep the inbox.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A message, as it is kept and as the model gets it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Heard {
+pub struct InboundMessage {
     /// Sender's id, with `@`.
     pub from: String,
     /// Sender's name.
@@ -47,7 +47,7 @@ pub struct Heard {
     pub taken: bool,
 }
 
-impl Heard {
+impl InboundMessage {
     /// What tells this message from all others.
     pub fn key(&self) -> String {
         match (&self.epoch, self.offset) {
@@ -61,7 +61,7 @@ impl Heard {
     }
 }
 
-impl From<ChatMessage> for Heard {
+impl From<ChatMessage> for InboundMessage {
     fn from(message: ChatMessage) -> Self {
         Self {
             from: message.from,
@@ -100,7 +100,7 @@ pub enum Record {
     /// All up to a place in a channel is known.
     Floor(Floor),
     /// A message came.
-    Heard(Heard),
+    Message(InboundMessage),
 }
 
 /// The open file, and the lock that keeps other processes out.
@@ -190,7 +190,7 @@ fn append_to(path: &Path) -> io::Result<File> {
 /// on its way out.
 fn lock(path: &Path) -> io::Result<File> {
     let file = append_to(path)?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + LOCK_TIMEOUT;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),

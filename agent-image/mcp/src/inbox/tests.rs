@@ -29,7 +29,7 @@ fn taken(inbox: &Inbox) -> Vec<String> {
     batch
         .messages
         .into_iter()
-        .map(|(heard, _)| heard.content)
+        .map(|(inbound, _)| inbound.content)
         .collect()
 }
 
@@ -67,7 +67,7 @@ fn each_message_comes_once_also_after_restarts_and_replays() {
 }
 
 #[test]
-fn a_new_order_of_a_channel_is_not_known() {
+fn messages_of_a_new_order_of_a_channel_are_new() {
     let dir = tempfile::tempdir().unwrap();
     let inbox = Inbox::open(dir.path()).unwrap();
     inbox.add(message(1, "a")).unwrap();
@@ -81,7 +81,7 @@ fn a_new_order_of_a_channel_is_not_known() {
 }
 
 #[test]
-fn a_line_that_was_cut_off_spoils_nothing() {
+fn line_that_was_cut_off_costs_no_other_message() {
     let dir = tempfile::tempdir().unwrap();
     let inbox = Inbox::open(dir.path()).unwrap();
     inbox.add(message(1, "a")).unwrap();
@@ -120,7 +120,7 @@ fn batches_and_the_inbox_are_bounded() {
 }
 
 #[test]
-fn a_long_log_is_shortened_and_means_the_same() {
+fn long_log_is_shortened_and_means_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let inbox = Inbox::open(dir.path()).unwrap();
     inbox.connected(1).unwrap();
@@ -142,7 +142,7 @@ fn a_long_log_is_shortened_and_means_the_same() {
 }
 
 #[test]
-fn the_tail_is_there_again_and_again() {
+fn tail_gives_the_same_messages_each_time() {
     let dir = tempfile::tempdir().unwrap();
     let inbox = Inbox::open(dir.path()).unwrap();
     for (offset, content) in [(1, "a"), (2, "b"), (3, "c")] {
@@ -159,7 +159,7 @@ fn the_tail_is_there_again_and_again() {
 }
 
 #[test]
-fn a_caller_that_is_gone_at_once_may_not_know_what_it_got() {
+fn messages_for_a_caller_that_is_gone_at_once_come_again() {
     let dir = tempfile::tempdir().unwrap();
     let inbox = Inbox::open(dir.path()).unwrap();
     inbox.add(message(1, "a")).unwrap();

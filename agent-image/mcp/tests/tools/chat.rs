@@ -3,9 +3,10 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Once,
+    time::Duration,
 };
 
 use agentchat_client::{ChatMessage, Client, Event, Events, Options};
@@ -20,44 +21,38 @@ const ADMIN_KEY: &str = "an-admin-key-for-tests-only";
 pub struct Server {
     child: Child,
     pub url: String,
+    /// Of its certificate, which is its own authority.
     pub ca_pem: String,
-    _dir: tempfile::TempDir,
+    rate_limit_ms: u32,
+    dir: tempfile::TempDir,
 }
 
 impl Server {
     /// With this many milliseconds between two messages of one agent.
     pub fn start(rate_limit_ms: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-        let file = |name: &str, contents: &str| {
-            fs::write(dir.path().join(name), contents).unwrap();
-            dir.path().join(name)
-        };
-        let mut child = Command::new(program())
-            .args(["--listen", "127.0.0.1:0", "--frame-limit", "0"])
-            .args(["--rate-limit-ms", &rate_limit_ms.to_string()])
-            .arg("--data-dir")
-            .arg(dir.path().join("data"))
-            .arg("--tls-cert")
-            .arg(file("tls.crt", &made.cert.pem()))
-            .arg("--tls-key")
-            .arg(file("tls.key", &made.signing_key.serialize_pem()))
-            .arg("--admin-key-file")
-            .arg(file("admin.key", ADMIN_KEY))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let port: u16 = line.trim().rsplit(':').next().unwrap().parse().unwrap();
+        let ca_pem = certify(dir.path());
+        let (child, port) = serve(dir.path(), 0, rate_limit_ms);
         Self {
             child,
             url: format!("wss://localhost:{port}"),
-            ca_pem: made.cert.pem(),
-            _dir: dir,
+            ca_pem,
+            rate_limit_ms,
+            dir,
         }
+    }
+
+    /// Makes the certificate of another authority, which it has from its next start on.
+    pub fn certify(&mut self) {
+        self.ca_pem = certify(self.dir.path());
+    }
+
+    /// Kills it and starts it again in the same place, with what it knew.
+    pub fn restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let port = self.url.rsplit(':').next().unwrap().parse().unwrap();
+        (self.child, _) = serve(self.dir.path(), port, self.rate_limit_ms);
     }
 
     fn client(&self, name: &str, identity: Option<Identity>) -> (Client, Events) {
@@ -116,8 +111,31 @@ impl Person {
             .msg_id
     }
 
+    /// The names of those who are in a channel.
+    pub async fn who(&self, channel: &str) -> Vec<String> {
+        let agents = self.client.list_agents(channel).await.unwrap();
+        agents.into_iter().map(|agent| agent.name).collect()
+    }
+
+    /// Waits until an agent is in a channel, or until it is not.
+    pub async fn sees(&self, agent: &str, channel: &str, there: bool) {
+        let look = async {
+            loop {
+                // A person who lost the connection waits for the next.
+                if let Ok(who) = self.client.list_agents(channel).await
+                    && who.iter().any(|other| other.name == agent) == there
+                {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let seen = timeout(DEADLINE, look).await;
+        assert!(seen.is_ok(), "{agent} is in {channel}: {}", !there);
+    }
+
     /// The next message of somebody else.
-    pub async fn hear(&mut self) -> ChatMessage {
+    pub async fn receive(&mut self) -> ChatMessage {
         let own = self.client.connected().await.unwrap().agent_id;
         let next = async {
             loop {
@@ -129,6 +147,46 @@ impl Person {
         };
         timeout(DEADLINE, next).await.expect("no message in time")
     }
+}
+
+/// Writes a key and its certificate; gives the latter.
+fn certify(dir: &Path) -> String {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(dir.join("tls.crt"), made.cert.pem()).unwrap();
+    fs::write(dir.join("tls.key"), made.signing_key.serialize_pem()).unwrap();
+    made.cert.pem()
+}
+
+/// Starts a server; gives its port.
+fn serve(dir: &Path, port: u16, rate_limit_ms: u32) -> (Child, u16) {
+    fs::write(dir.join("admin.key"), ADMIN_KEY).unwrap();
+    let mut child = Command::new(program())
+        .args([
+            "--listen",
+            &format!("127.0.0.1:{port}"),
+            "--frame-limit",
+            "0",
+        ])
+        .args(["--rate-limit-ms", &rate_limit_ms.to_string()])
+        .arg("--data-dir")
+        .arg(dir.join("data"))
+        .arg("--tls-cert")
+        .arg(dir.join("tls.crt"))
+        .arg("--tls-key")
+        .arg(dir.join("tls.key"))
+        .arg("--admin-key-file")
+        .arg(dir.join("admin.key"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    (
+        child,
+        line.trim().rsplit(':').next().unwrap().parse().unwrap(),
+    )
 }
 
 /// The server's program, next to the test. It is another package's, so that Cargo builds it only where the

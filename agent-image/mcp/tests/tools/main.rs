@@ -7,8 +7,9 @@
 )]
 
 mod chat;
+mod conversations;
+mod deliveries;
 mod process;
-mod stories;
 mod supervisor;
 
 use std::time::Duration;

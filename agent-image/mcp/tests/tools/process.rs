@@ -2,6 +2,7 @@
 
 use std::{fs, process::Stdio};
 
+use agentchat_contract::{DeliveredFile, Delivery, DeliveryDir, DeliveryDirs, write_delivery};
 use agentchat_protocol::Identity;
 use serde_json::{Value, json};
 use tokio::{
@@ -26,16 +27,37 @@ impl Container {
         }
         let identity = Identity::generate().unwrap();
         server.approve(&identity).await;
-        let config = json!({"name": "ada", "displayName": "Ada", "chat":
-            {"url": server.url, "channels": ["#general"], "persistentIdentity": true}});
-        fs::write(root.path().join("etc/agent/agent.json"), config.to_string()).unwrap();
-        fs::write(root.path().join("etc/agent/ca.pem"), &server.ca_pem).unwrap();
         fs::write(
             root.path().join("run/secrets/identity"),
             identity.to_pkcs8_pem(),
         )
         .unwrap();
-        Self { root }
+        let container = Self { root };
+        container.deliver(server, &["#general"]);
+        container
+    }
+
+    /// Delivers a configuration: the channels, and the server's authority as it is now.
+    pub fn deliver(&self, server: &Server, channels: &[&str]) {
+        let config = json!({"name": "ada", "displayName": "Ada", "chat":
+            {"url": server.url, "channels": channels, "persistentIdentity": true}});
+        let file = |path: &str, contents: String| DeliveredFile {
+            dir: DeliveryDir::Config,
+            path: path.into(),
+            contents: contents.into(),
+        };
+        let delivery = Delivery {
+            generation: 1,
+            files: vec![
+                file("agent.json", config.to_string()),
+                file("ca.pem", server.ca_pem.clone()),
+            ],
+        };
+        let dirs = DeliveryDirs {
+            config: self.root.path().join("etc/agent"),
+            secrets: self.root.path().join("run/secrets"),
+        };
+        write_delivery(&dirs, &delivery).unwrap();
     }
 
     /// The program, running, with the handshake done.
@@ -142,11 +164,11 @@ impl Mcp {
 
     /// Listens in `#general` until something is said; gives the texts.
     pub async fn listen(&mut self) -> Vec<String> {
-        let heard = self.call(
+        let received = self.call(
             "agentchat_listen",
             json!({"channels": ["#general"], "timeout_seconds": 15}),
         );
-        texts(&heard.await.unwrap())
+        texts(&received.await.unwrap())
     }
 
     /// Takes a request back.
@@ -171,8 +193,8 @@ impl Mcp {
 }
 
 /// The texts of what a listen returned.
-pub fn texts(heard: &Value) -> Vec<String> {
-    let messages = heard["messages"].as_array().unwrap();
+pub fn texts(received: &Value) -> Vec<String> {
+    let messages = received["messages"].as_array().unwrap();
     messages
         .iter()
         .map(|m| m["content"].as_str().unwrap().to_owned())

@@ -14,7 +14,7 @@ const PACE: Duration = Duration::from_millis(110);
 /// After something that was refused because it came too soon.
 const AGAIN: Duration = Duration::from_millis(1100);
 /// How long one piece, or one word, is tried.
-const PATIENCE: Duration = Duration::from_secs(120);
+const SEND_LIMIT: Duration = Duration::from_secs(120);
 
 /// The pieces of an archive.
 pub fn pieces(text: &str) -> Vec<&str> {
@@ -47,7 +47,7 @@ pub async fn send(
             data: piece.to_owned(),
         };
         // A piece that arrives twice is passed over.
-        patiently(&client, &to, &chunk).await?;
+        send_with_retries(&client, &to, &chunk).await?;
         sleep(PACE).await;
     }
     say(client, to, Word::Complete { tid, sha256 }).await
@@ -55,22 +55,22 @@ pub async fn send(
 
 /// Says one word.
 pub async fn say(client: Client, to: String, word: Word) -> Result<(), ClientError> {
-    patiently(&client, &to, &word).await
+    send_with_retries(&client, &to, &word).await
 }
 
 /// Tries again what came too soon, and what a broken connection took with it.
-async fn patiently(client: &Client, to: &str, word: &Word) -> Result<(), ClientError> {
+async fn send_with_retries(client: &Client, to: &str, word: &Word) -> Result<(), ClientError> {
     let content = word.content();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + SEND_LIMIT;
     loop {
-        let said = match word {
+        let sent = match word {
             Word::Chunk { .. } => client.send_chunk(to, &content).await,
             _ => {
-                let said = client.send_once(to, &content, None, PATIENCE).await;
-                said.map(drop)
+                let sent = client.send_once(to, &content, None, SEND_LIMIT).await;
+                sent.map(drop)
             }
         };
-        let error = match said {
+        let error = match sent {
             Ok(()) => return Ok(()),
             Err(error) if Instant::now() >= deadline => return Err(error),
             Err(error) => error,

@@ -21,7 +21,7 @@ pub struct Collector {
 impl Collector {
     /// What a frame means; `about` whether it is about the channel. Something once all has come: the JOINED
     /// with the `messages`.
-    pub fn hear(
+    pub fn handle_frame(
         &mut self,
         type_: &str,
         frame: &Value,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::{limits::Limits, places::Join};
+use crate::{limits::Limits, subscriptions::Join};
 
 /// JOINs that are due.
 pub struct Joins {

@@ -12,8 +12,8 @@ use crate::{
     connection::Socket,
     error::refusal,
     frames::events,
-    places::{Asked, Join},
     request::{Known, Outcome, Pending, Request, Wants},
+    subscriptions::{HistoryScope, Join},
     wire::{Incoming, close, ping, put, take},
 };
 
@@ -63,7 +63,7 @@ impl Session {
                     missed = 0;
                     match came {
                         Ok(Incoming::Frame(type_, frame)) => {
-                            self.hear(&mut connection, &type_, &frame);
+                            self.handle_frame(&mut connection, &type_, &frame);
                             Ok(())
                         }
                         Ok(Incoming::Alive) => Ok(()),
@@ -131,9 +131,9 @@ impl Session {
             && let Some(channel) = request.frame["channel"].as_str()
         {
             if let Some(Known(position)) = known {
-                self.places.restart(channel, position.as_ref());
+                self.subscriptions.restart(channel, position.as_ref());
             }
-            if let Some(position) = self.places.resume(channel) {
+            if let Some(position) = self.subscriptions.resume(channel) {
                 request.frame["resume"] = json!(position);
             }
         }
@@ -156,19 +156,22 @@ impl Session {
     }
 
     /// What a frame means: for the request that is under way, for the places, for the reader.
-    fn hear(&mut self, connection: &mut Connection<'_>, type_: &str, frame: &Value) {
+    fn handle_frame(&mut self, connection: &mut Connection<'_>, type_: &str, frame: &Value) {
         if let Some(now) = frame["ts"].as_i64().filter(|_| frame["replay"] != true) {
             self.clock.store(now, Ordering::Relaxed);
         }
         let channel = frame["channel"].as_str().unwrap_or_default();
         let asked = connection.pending.take();
         let about = asked.as_ref().and_then(|pending| pending.channel.clone());
-        let joining = asked.as_ref().map_or(Asked::Rest, Pending::joining);
+        let scope = asked
+            .as_ref()
+            .map_or(HistoryScope::Rest, Pending::history_scope);
         let join = asked.as_ref().is_some_and(Pending::is_join);
         let collected = asked
             .as_ref()
             .is_some_and(|pending| pending.collects(type_, frame));
-        let answered = match asked.map(|pending| pending.hear(type_, frame, connection.own)) {
+        let answered = match asked.map(|pending| pending.handle_frame(type_, frame, connection.own))
+        {
             Some(Outcome::Pending(pending)) => {
                 connection.pending = Some(*pending);
                 false
@@ -176,7 +179,7 @@ impl Session {
             Some(Outcome::Answered) => true,
             Some(Outcome::JoinRefused { code, message }) => {
                 let channel = about.unwrap_or_default();
-                self.places.refused(&channel);
+                self.subscriptions.refused(&channel);
                 self.events.push(Event::JoinRefused {
                     channel,
                     code,
@@ -189,28 +192,28 @@ impl Session {
         match type_ {
             "JOINED" if collected => {}
             // What a JOIN before promised to the reader may be among it.
-            "MSG" if collected && !self.places.follows(frame) => {}
+            "MSG" if collected && !self.subscriptions.follows(frame) => {}
             "ERROR" if !answered && connection.pending.is_none() => {
                 let (code, message) = refusal(frame);
                 self.events.push(Event::Refused { code, message });
             }
             "JOINED" => {
                 if join && answered {
-                    self.places.want(channel);
+                    self.subscriptions.want(channel);
                 }
-                if self.places.joined(channel, frame, joining) {
+                if self.subscriptions.joined(channel, frame, scope) {
                     let channel = channel.to_owned();
                     self.events.push(Event::Missed { channel });
                 }
             }
-            "LEFT" => self.places.left(channel),
+            "LEFT" => self.subscriptions.left(channel),
             "MSG" => {
                 if let Ok(message) = serde_json::from_value::<ChatMessage>(frame.clone()) {
-                    if self.places.breaks_off(&message) {
+                    if self.subscriptions.breaks_off(&message) {
                         let channel = message.to.clone();
                         self.events.push(Event::Missed { channel });
                     }
-                    if self.places.admit(&message) {
+                    if self.subscriptions.admit(&message) {
                         self.events.push(Event::Message(message));
                     }
                 }

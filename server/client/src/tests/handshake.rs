@@ -15,8 +15,8 @@ async fn the_last_reason_is_named_when_there_is_no_connection_in_time() {
     let gone = Fake::new().await.url;
     for (url, words) in [(&silent.url, "within 300ms"), (&gone, "refused")] {
         let (client, _events) = start(url, &[], short());
-        let patience = Duration::from_secs(1);
-        let error = client.connected_within(patience).await.unwrap_err();
+        let limit = Duration::from_secs(1);
+        let error = client.connected_within(limit).await.unwrap_err();
         assert!(
             matches!(&error, ClientError::Disconnected(why) if why.contains(words)),
             "{error}"
@@ -36,7 +36,7 @@ async fn a_server_that_says_nothing_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_server_that_holds_a_newcomer_and_lives_is_waited_for() {
+async fn server_that_delays_the_welcome_and_lives_is_waited_for() {
     let fake = Fake::new().await;
     let (client, _events) = start(&fake.url, &[], short());
     let mut line = fake.accept().await;
@@ -85,9 +85,9 @@ async fn automatic_joins_come_first_and_not_too_fast() {
 }
 
 #[tokio::test]
-async fn whoever_was_displaced_does_not_come_back_at_once() {
+async fn displaced_session_does_not_reconnect_at_once() {
     let limits = Limits {
-        longest_pause: Duration::from_millis(600),
+        longest_backoff: Duration::from_millis(600),
         ..short()
     };
     let fake = Fake::new().await;
@@ -98,7 +98,7 @@ async fn whoever_was_displaced_does_not_come_back_at_once() {
     drop(line);
     let reason = disconnected(&mut events).await;
     assert!(reason.contains("SESSION_DISPLACED"), "{reason}");
-    let pause = limits.longest_pause / 2;
+    let pause = limits.longest_backoff / 2;
     tokio::select! {
         () = sleep(pause - Duration::from_millis(100)) => {}
         _ = fake.accept() => panic!("it came back at once"),

@@ -16,7 +16,7 @@ fn said(offset: u64, replay: bool) -> Value {
 }
 
 #[tokio::test]
-async fn history_is_given_to_whoever_asks_and_not_to_the_reader() {
+async fn requested_history_goes_to_the_caller_and_not_to_the_reader_of_events() {
     let fake = Fake::new().await;
     let (client, mut events) = start(&fake.url, &[], short());
     let mut line = fake.welcome().await;

@@ -64,7 +64,7 @@ async fn a_full_queue_pauses_reading_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn without_a_reader_all_goes_on() {
+async fn requests_are_answered_without_a_reader_of_events() {
     let limits = Limits {
         events_bytes: 10_000,
         ..short()

@@ -5,7 +5,7 @@ use agentchat_client::Event;
 use crate::{client, contents, next, server::Server};
 
 #[tokio::test]
-async fn what_was_said_meanwhile_is_heard_once_and_nothing_twice() {
+async fn messages_sent_while_disconnected_arrive_once() {
     let server = Server::start().await;
     let (_ada, mut events) = client(&server, "ada", &["#help", "#general"]).await;
     server.state().say("#help", "one");
@@ -40,7 +40,7 @@ async fn what_was_said_meanwhile_is_heard_once_and_nothing_twice() {
 }
 
 #[tokio::test]
-async fn a_gap_is_told_when_history_does_not_reach_back() {
+async fn gap_is_reported_when_history_does_not_reach_back() {
     let server = Server::start().await;
     let (_ada, mut events) = client(&server, "ada", &["#help"]).await;
     let missed = |event: &Event| match event {
@@ -91,7 +91,7 @@ async fn a_reader_of_many_channels_is_not_cut_off() {
 
 /// Connections that break at any moment, also while the client comes back.
 #[tokio::test]
-async fn every_message_is_heard_once_and_in_order_whenever_connections_break() {
+async fn every_message_arrives_once_and_in_order_whenever_connections_break() {
     for seed in [1_u32, 2, 3] {
         let server = Server::start().await;
         let (_ada, mut events) = client(&server, "ada", &["#help"]).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{client, contents, server::Server, state::Cut};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(20);
 
 fn said(server: &Server, words: &str) -> Vec<String> {
     let state = server.state();
@@ -15,7 +15,7 @@ fn said(server: &Server, words: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_message_is_said_once_whenever_the_connection_breaks() {
+async fn message_is_sent_once_however_often_the_connection_breaks() {
     let server = Server::start().await;
     let (ada, mut events) = client(&server, "ada", &["#help"]).await;
     for (n, cut) in [
@@ -28,10 +28,7 @@ async fn a_message_is_said_once_whenever_the_connection_breaks() {
     {
         let words = format!("word {n}");
         server.state().cut = Some(cut);
-        let sent = ada
-            .send_once("#help", &words, None, PATIENCE)
-            .await
-            .unwrap();
+        let sent = ada.send_once("#help", &words, None, LIMIT).await.unwrap();
         assert_eq!(said(&server, &words), [sent.msg_id], "{cut:?}");
         let heard = contents(&mut events, &words).await;
         assert_eq!(heard.iter().filter(|c| **c == words).count(), 1);
@@ -39,12 +36,12 @@ async fn a_message_is_said_once_whenever_the_connection_breaks() {
 }
 
 #[tokio::test]
-async fn the_same_words_said_before_are_another_message() {
+async fn same_text_sent_before_is_another_message() {
     let server = Server::start().await;
     let (ada, _events) = client(&server, "ada", &[]).await;
-    ada.send_once("#help", "yes", None, PATIENCE).await.unwrap();
+    ada.send_once("#help", "yes", None, LIMIT).await.unwrap();
     server.state().cut = Some(Cut::BeforeItIsTaken);
-    let second = ada.send_once("#help", "yes", None, PATIENCE).await.unwrap();
+    let second = ada.send_once("#help", "yes", None, LIMIT).await.unwrap();
     let said = said(&server, "yes");
     assert_eq!((said.len(), &said[1]), (2, &second.msg_id));
 }

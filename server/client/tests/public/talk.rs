@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use crate::{DEADLINE, client, contents, message, next, options, server::Server};
 
 #[tokio::test]
-async fn everything_works_without_what_our_server_adds() {
+async fn requests_work_without_what_our_server_adds() {
     let server = Server::start().await;
     let (ada, mut events) = client(&server, "ada", &["#help"]).await;
     let (sam, _s) = client(&server, "sam", &[]).await;
@@ -75,7 +75,7 @@ async fn message_in(events: &mut agentchat_client::Events, channel: &str) -> Str
 }
 
 #[tokio::test]
-async fn whoever_may_only_listen_is_told() {
+async fn agent_that_may_only_read_is_told_so() {
     let server = Server::start().await;
     server.state().lurk = true;
     let (ada, _events) = client(&server, "ada", &[]).await;

@@ -15,7 +15,7 @@ const REMEMBERED: usize = 2048;
 
 /// Messages that the reader has had.
 #[derive(Default)]
-pub struct Heard {
+pub struct RecentMessages {
     keys: HashSet<u64>,
     /// The same, oldest first, with their times.
     order: VecDeque<(u64, i64)>,
@@ -26,7 +26,7 @@ pub struct Heard {
     newest: i64,
 }
 
-impl Heard {
+impl RecentMessages {
     /// Takes a message in; false when the reader has had it.
     pub fn insert(&mut self, message: &ChatMessage) -> bool {
         let key = self.key(message);
@@ -82,39 +82,39 @@ mod tests {
     }
 
     #[test]
-    fn history_repeats_and_people_do_not() {
-        let mut heard = Heard::default();
-        assert!(heard.insert(&message(Some("1"), 10, false)));
-        assert!(!heard.insert(&message(Some("1"), 10, true)));
-        assert!(!heard.insert(&message(Some("1"), 10, false)));
-        assert!(heard.insert(&message(None, 11, false)));
-        assert!(heard.insert(&message(None, 11, false)));
-        assert!(!heard.insert(&message(None, 11, true)));
-        assert!(heard.insert(&message(None, 12, true)));
-        assert!(heard.insert(&message(Some("2"), 10, true)));
+    fn repeated_history_is_dropped_and_repeated_texts_are_not() {
+        let mut recent = RecentMessages::default();
+        assert!(recent.insert(&message(Some("1"), 10, false)));
+        assert!(!recent.insert(&message(Some("1"), 10, true)));
+        assert!(!recent.insert(&message(Some("1"), 10, false)));
+        assert!(recent.insert(&message(None, 11, false)));
+        assert!(recent.insert(&message(None, 11, false)));
+        assert!(!recent.insert(&message(None, 11, true)));
+        assert!(recent.insert(&message(None, 12, true)));
+        assert!(recent.insert(&message(Some("2"), 10, true)));
     }
 
     #[test]
-    fn what_is_forgotten_is_not_heard_again_as_history() {
-        let mut heard = Heard::default();
+    fn forgotten_message_is_not_given_again_as_history() {
+        let mut recent = RecentMessages::default();
         let id = |n: i64| n.to_string();
         let last = i64::try_from(REMEMBERED).unwrap() + 500;
         for n in 1..=last {
-            assert!(heard.insert(&message(Some(&id(n)), n, false)));
+            assert!(recent.insert(&message(Some(&id(n)), n, false)));
         }
-        assert!((1..=last).all(|n| !heard.insert(&message(Some(&id(n)), n, true))));
-        assert_eq!(heard.keys.len(), REMEMBERED);
+        assert!((1..=last).all(|n| !recent.insert(&message(Some(&id(n)), n, true))));
+        assert_eq!(recent.keys.len(), REMEMBERED);
     }
 
     #[test]
     fn history_that_begins_after_what_was_heard_may_have_a_gap() {
-        let mut heard = Heard::default();
-        assert!(!heard.breaks_off(&message(Some("5"), 50, true)));
-        heard.insert(&message(Some("1"), 10, false));
-        assert!(!heard.breaks_off(&message(Some("0"), 5, true)));
-        assert!(!heard.breaks_off(&message(Some("1"), 10, true)));
-        assert!(heard.breaks_off(&message(Some("5"), 50, true)));
+        let mut recent = RecentMessages::default();
+        assert!(!recent.breaks_off(&message(Some("5"), 50, true)));
+        recent.insert(&message(Some("1"), 10, false));
+        assert!(!recent.breaks_off(&message(Some("0"), 5, true)));
+        assert!(!recent.breaks_off(&message(Some("1"), 10, true)));
+        assert!(recent.breaks_off(&message(Some("5"), 50, true)));
         // Nothing was repeated at all.
-        assert!(heard.breaks_off(&message(Some("5"), 50, false)));
+        assert!(recent.breaks_off(&message(Some("5"), 50, false)));
     }
 }

@@ -1,4 +1,4 @@
-//! Pauses between attempts: doubled each time, and never the same for two clients.
+//! Back-off: pauses between attempts: doubled each time, and never the same for two clients.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::limits::Limits;
 
 /// The pause before the next attempt.
-pub struct Pause {
+pub struct Backoff {
     next: Duration,
     first: Duration,
     longest: Duration,
     random: SystemRandom,
 }
 
-impl Pause {
+impl Backoff {
     pub fn new(limits: &Limits) -> Self {
         Self {
-            next: limits.first_pause,
-            first: limits.first_pause,
-            longest: limits.longest_pause,
+            next: limits.first_backoff,
+            first: limits.first_backoff,
+            longest: limits.longest_backoff,
             random: SystemRandom::new(),
         }
     }
@@ -60,30 +60,30 @@ mod tests {
     #[test]
     fn a_hint_is_followed_within_bounds() {
         let limits = Limits::default();
-        let mut pause = Pause::new(&limits);
-        pause.hint(limits.first_pause * 3);
-        assert!(pause.take() >= limits.first_pause * 3);
-        pause.hint(Duration::from_secs(1_000_000));
-        assert!(pause.take() <= limits.longest_pause);
+        let mut backoff = Backoff::new(&limits);
+        backoff.hint(limits.first_backoff * 3);
+        assert!(backoff.take() >= limits.first_backoff * 3);
+        backoff.hint(Duration::from_secs(1_000_000));
+        assert!(backoff.take() <= limits.longest_backoff);
     }
 
     #[test]
     fn pauses_grow_to_the_longest_and_are_not_the_same_for_all() {
         let limits = Limits::default();
         let pauses = || {
-            let mut pause = Pause::new(&limits);
-            (0..12).map(|_| pause.take()).collect::<Vec<_>>()
+            let mut backoff = Backoff::new(&limits);
+            (0..12).map(|_| backoff.take()).collect::<Vec<_>>()
         };
         let (a, b) = (pauses(), pauses());
         assert_ne!(a, b);
-        let mut whole = limits.first_pause;
+        let mut whole = limits.first_backoff;
         for pause in a {
             assert!(
                 (whole / 2..=whole).contains(&pause),
                 "{pause:?} of {whole:?}"
             );
-            whole = (whole * 2).min(limits.longest_pause);
+            whole = (whole * 2).min(limits.longest_backoff);
         }
-        assert_eq!(whole, limits.longest_pause);
+        assert_eq!(whole, limits.longest_backoff);
     }
 }

@@ -13,9 +13,9 @@ const REMEMBERED: usize = 256;
 
 /// The latest answers.
 #[derive(Default)]
-pub struct Said(VecDeque<(u64, String)>);
+pub struct SentDedup(VecDeque<(u64, String)>);
 
-impl Said {
+impl SentDedup {
     /// Notes a message of one's own that answers another.
     pub fn note(&mut self, to: &str, in_reply_to: &str, content: &str, msg_id: &str) {
         if self.find(to, in_reply_to, content).is_none() {

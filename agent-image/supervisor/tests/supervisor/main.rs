@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod usage;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use agentchat_contract::{
     Activity, ActivityState, DeliveredFile, Delivery, DeliveryDir, Phase, State, TerminationReason,
-    Update, encode_delivery, paths,
+    Update, UsageLedger, encode_delivery, paths,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -42,7 +44,11 @@ fn runner() -> PathBuf {
 
 /// Starts a supervisor that has no configuration yet.
 fn start(plan: impl FnOnce(&Path) -> String) -> Agent {
-    let root = tempfile::tempdir().unwrap();
+    start_in(tempfile::tempdir().unwrap(), plan)
+}
+
+/// The same, with what is in a root already.
+fn start_in(root: tempfile::TempDir, plan: impl FnOnce(&Path) -> String) -> Agent {
     for directory in [paths::CONFIG_DIR, paths::RUN_DIR, paths::SECRETS_DIR] {
         fs::create_dir_all(root.path().join(&directory[1..])).unwrap();
     }
@@ -60,15 +66,21 @@ impl Agent {
         self.root.path().join(&absolute[1..])
     }
 
+    /// Delivers a configuration to an agent that used nothing so far.
     fn deliver(&self, config: &str) {
-        let file = |path: &str, contents: &str| DeliveredFile {
+        let unused = serde_json::to_string(&UsageLedger::default()).unwrap();
+        self.deliver_files(&[("agent.json", config), ("usage.json", &unused)]);
+    }
+
+    fn deliver_files(&self, files: &[(&str, &str)]) {
+        let file = |(path, contents): &(&str, &str)| DeliveredFile {
             dir: DeliveryDir::Config,
-            path: path.into(),
-            contents: contents.into(),
+            path: (*path).into(),
+            contents: (*contents).into(),
         };
         let delivery = Delivery {
             generation: 1,
-            files: vec![file("agent.json", config)],
+            files: files.iter().map(file).collect(),
         };
         let mut receive = supervisor(self.root.path())
             .arg("receive")
@@ -151,7 +163,7 @@ fn exit_codes_say_what_happened() {
 }
 
 #[test]
-fn a_stop_is_heard_before_configuration_while_running_and_in_back_off() {
+fn stop_is_obeyed_before_configuration_while_running_and_in_backoff() {
     let mut agent = start(|_| "wait".into());
     agent.state(|state| state.phase == Phase::Starting);
     agent.signal(Signal::SIGTERM);
@@ -177,7 +189,7 @@ fn a_stop_is_heard_before_configuration_while_running_and_in_back_off() {
 }
 
 #[test]
-fn what_the_runner_left_behind_is_ended() {
+fn processes_that_the_runner_left_behind_are_ended() {
     let mut agent = start(|root| format!("orphan:{}", root.join("pid").display()));
     agent.deliver("{}");
     assert_eq!(agent.end().0, Some(0));
@@ -187,7 +199,7 @@ fn what_the_runner_left_behind_is_ended() {
 }
 
 #[test]
-fn a_killed_runner_is_started_again() {
+fn killed_runner_is_started_again() {
     let agent = start(|_| "wait".into());
     agent.deliver(r#"{"restart":{"initialBackoffSeconds":0}}"#);
     let first = agent.state(|state| state.pid.is_some()).pid;

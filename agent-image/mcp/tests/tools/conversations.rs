@@ -1,4 +1,4 @@
-//! The stories.
+//! Conversations of an agent with others.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn an_agent_hears_and_is_heard() {
+async fn agent_receives_and_sends_messages() {
     let server = Server::start(0);
     let mut eve = server.person("eve").await;
     eve.client
@@ -58,22 +58,22 @@ async fn an_agent_hears_and_is_heard() {
         .await;
     let id = eve.say("hello").await;
     eve.say("and how are you?").await;
-    let heard = mcp.returned(listening).await.unwrap();
-    assert_eq!(texts(&heard), ["hello", "and how are you?"]);
-    let first = &heard["messages"][0];
+    let received = mcp.returned(listening).await.unwrap();
+    assert_eq!(texts(&received), ["hello", "and how are you?"]);
+    let first = &received["messages"][0];
     assert_eq!(
         (&first["msg_id"], &first["from_name"]),
         (&json!(id), &json!("eve"))
     );
     assert_eq!(
-        (&first["to"], &heard["timeout"]),
+        (&first["to"], &received["timeout"]),
         (&json!("#general"), &json!(false))
     );
-    assert!(heard["note"].is_string());
+    assert!(received["note"].is_string());
 
     let answer = json!({"target": "#general", "message": "fine", "in_reply_to": id});
     let sent = mcp.call("agentchat_send", answer).await.unwrap();
-    let message = eve.hear().await;
+    let message = eve.receive().await;
     assert_eq!(
         (message.content.as_str(), message.from_name.as_str()),
         ("fine", "Ada")
@@ -97,7 +97,7 @@ async fn an_agent_hears_and_is_heard() {
     )
     .await
     .unwrap();
-    assert_eq!(eve.hear().await.content, "bye");
+    assert_eq!(eve.receive().await.content, "bye");
 
     // Neither one's own words nor what was said before the first connection.
     let nothing = mcp
@@ -129,7 +129,7 @@ async fn an_agent_hears_and_is_heard() {
 }
 
 #[tokio::test]
-async fn restarts_neither_lose_nor_repeat() {
+async fn restarted_program_neither_loses_nor_repeats_messages() {
     let server = Server::start(0);
     let eve = server.person("eve").await;
     eve.client
@@ -177,15 +177,15 @@ async fn restarts_neither_lose_nor_repeat() {
     eve.say("four").await;
     let mut mcp = container.start().await;
     eve.say("five").await;
-    let mut heard = mcp.listen().await;
-    while heard.len() < 2 {
-        heard.extend(mcp.listen().await);
+    let mut received = mcp.listen().await;
+    while received.len() < 2 {
+        received.extend(mcp.listen().await);
     }
-    assert_eq!(heard, ["four", "five"]);
+    assert_eq!(received, ["four", "five"]);
 }
 
 #[tokio::test]
-async fn says_how_the_connection_stands_and_comes_in_when_the_channel_is_there() {
+async fn missing_channel_is_reported_and_joined_once_it_exists() {
     let server = Server::start(0);
     let container = Container::new(&server).await;
     let mut supervisor = Supervisor::start(container.root.path());
@@ -222,7 +222,7 @@ async fn says_how_the_connection_stands_and_comes_in_when_the_channel_is_there()
 }
 
 #[tokio::test]
-async fn waits_out_the_rate_limit_and_tells_of_refusals() {
+async fn rate_limit_is_waited_out_and_refusals_are_returned() {
     let server = Server::start(700);
     let mut eve = server.person("eve").await;
     eve.client
@@ -241,7 +241,7 @@ async fn waits_out_the_rate_limit_and_tells_of_refusals() {
         assert_eq!(sent.unwrap()["success"], true);
     }
     assert_eq!(
-        (eve.hear().await.content, eve.hear().await.content),
+        (eve.receive().await.content, eve.receive().await.content),
         ("one".into(), "two".into())
     );
     let refused = mcp
@@ -264,7 +264,7 @@ async fn waits_out_the_rate_limit_and_tells_of_refusals() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_not_let_in_is_reported() {
+async fn refused_key_is_reported_until_it_is_approved() {
     let server = Server::start(0);
     let container = Container::new(&server).await;
     let stranger = agentchat_protocol::Identity::generate().unwrap();

@@ -5,7 +5,7 @@ use crate::Position;
 /// Messages that the reader has had: all in a block, and perhaps some beyond it while the block is being
 /// filled up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct ReceivedOffsets {
     epoch: String,
     /// The block: above `start`, up to and with `end`. What lies below is not for the reader.
     start: u64,
@@ -14,7 +14,7 @@ pub struct Seen {
     beyond: Vec<(u64, u64)>,
 }
 
-impl Seen {
+impl ReceivedOffsets {
     /// Nothing yet, and wants what comes after a position.
     pub fn after(position: &Position) -> Self {
         Self {
@@ -78,8 +78,8 @@ impl Seen {
     }
 
     fn add(&mut self, first: u64, last: u64) {
-        let place = self.beyond.partition_point(|(start, _)| *start < first);
-        self.beyond.insert(place, (first, last));
+        let index = self.beyond.partition_point(|(start, _)| *start < first);
+        self.beyond.insert(index, (first, last));
         // Joins neighbours.
         let mut joined: Vec<(u64, u64)> = Vec::with_capacity(self.beyond.len());
         for (first, last) in self.beyond.drain(..) {
@@ -108,8 +108,8 @@ impl Seen {
 mod tests {
     use super::*;
 
-    fn after(offset: u64) -> Seen {
-        Seen::after(&Position {
+    fn after(offset: u64) -> ReceivedOffsets {
+        ReceivedOffsets::after(&Position {
             epoch: "e".into(),
             offset,
         })
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn each_message_is_taken_once_in_whatever_order() {
-        let mut seen = after(10);
+        let mut received = after(10);
         for (offset, taken) in [
             (10, false),
             (11, true),
@@ -126,48 +126,51 @@ mod tests {
             (13, true),
             (14, false),
         ] {
-            assert_eq!(seen.insert(offset), taken, "{offset}");
+            assert_eq!(received.insert(offset), taken, "{offset}");
         }
-        assert_eq!(seen.end(), 11);
-        assert!(seen.insert(12));
-        assert_eq!((seen.end(), seen.beyond.len()), (14, 0));
+        assert_eq!(received.end(), 11);
+        assert!(received.insert(12));
+        assert_eq!((received.end(), received.beyond.len()), (14, 0));
     }
 
     #[test]
     fn reaching_back_wants_the_history_and_not_what_was_heard() {
-        let mut seen = after(10);
-        seen.insert(11);
-        seen.reach_back(8);
-        assert_eq!(seen.end(), 8);
+        let mut received = after(10);
+        received.insert(11);
+        received.reach_back(8);
+        assert_eq!(received.end(), 8);
         assert_eq!(
-            [9, 10, 11, 12].map(|o| seen.insert(o)),
+            [9, 10, 11, 12].map(|o| received.insert(o)),
             [true, true, false, true]
         );
-        assert_eq!(seen.end(), 12);
-        seen.reach_back(9);
-        assert_eq!(seen.end(), 12);
+        assert_eq!(received.end(), 12);
+        received.reach_back(9);
+        assert_eq!(received.end(), 12);
     }
 
     #[test]
     fn the_largest_offset_is_one_like_others() {
-        let mut seen = after(u64::MAX);
-        seen.reach_back(5);
-        assert_eq!([5, 6, 7].map(|o| seen.insert(o)), [false, true, true]);
-        assert_eq!(seen.end(), 7);
-        let mut seen = after(5);
-        assert!(seen.insert(u64::MAX));
-        seen.skip_to(u64::MAX);
-        assert_eq!((seen.end(), seen.insert(6)), (u64::MAX, false));
+        let mut received = after(u64::MAX);
+        received.reach_back(5);
+        assert_eq!([5, 6, 7].map(|o| received.insert(o)), [false, true, true]);
+        assert_eq!(received.end(), 7);
+        let mut received = after(5);
+        assert!(received.insert(u64::MAX));
+        received.skip_to(u64::MAX);
+        assert_eq!((received.end(), received.insert(6)), (u64::MAX, false));
     }
 
     #[test]
     fn skipping_gives_up_what_lies_between() {
-        let mut seen = after(10);
-        seen.insert(20);
-        seen.insert(21);
-        seen.skip_to(15);
-        assert_eq!([15, 16, 20].map(|o| seen.insert(o)), [false, true, false]);
-        seen.skip_to(20);
-        assert_eq!(seen.end(), 21);
+        let mut received = after(10);
+        received.insert(20);
+        received.insert(21);
+        received.skip_to(15);
+        assert_eq!(
+            [15, 16, 20].map(|o| received.insert(o)),
+            [false, true, false]
+        );
+        received.skip_to(20);
+        assert_eq!(received.end(), 21);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::log::Heard;
+use super::log::InboundMessage;
 
 /// All up to a place in a channel is known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub struct Floor {
 }
 
 /// What is known of one channel.
-struct Known {
+struct KnownOffsets {
     epoch: String,
     floor: u64,
     above: BTreeSet<u64>,
@@ -27,45 +27,45 @@ struct Known {
 /// What is known. Places may come in any order: after a reconnection, what is said live can come before
 /// what was missed.
 #[derive(Default)]
-pub struct Seen {
-    channels: HashMap<String, Known>,
+pub struct KnownMessages {
+    channels: HashMap<String, KnownOffsets>,
     /// Keys of messages without a place.
     loose: HashSet<String>,
 }
 
-impl Seen {
+impl KnownMessages {
     /// Whether a message is known.
-    pub fn knows(&self, heard: &Heard) -> bool {
-        let Some((epoch, offset)) = place(heard) else {
-            return self.loose.contains(&heard.key());
+    pub fn knows(&self, inbound: &InboundMessage) -> bool {
+        let Some((epoch, offset)) = position(inbound) else {
+            return self.loose.contains(&inbound.key());
         };
-        self.channels.get(&heard.to).is_some_and(|known| {
+        self.channels.get(&inbound.to).is_some_and(|known| {
             known.epoch == epoch && (offset <= known.floor || known.above.contains(&offset))
         })
     }
 
     /// Makes a message known. A new order of its channel makes the old one forgotten.
-    pub fn add(&mut self, heard: &Heard) {
-        match place(heard) {
+    pub fn add(&mut self, inbound: &InboundMessage) {
+        match position(inbound) {
             Some((epoch, offset)) => {
-                self.of(&heard.to, epoch).above.insert(offset);
+                self.of(&inbound.to, epoch).above.insert(offset);
             }
             None => {
-                self.loose.insert(heard.key());
+                self.loose.insert(inbound.key());
             }
         }
     }
 
     /// A message is not kept any longer: in its order, all before it counts as known.
-    pub fn forget(&mut self, heard: &Heard) {
-        match place(heard) {
+    pub fn forget(&mut self, inbound: &InboundMessage) {
+        match position(inbound) {
             Some((epoch, floor)) => {
                 let current = self
                     .channels
-                    .get(&heard.to)
+                    .get(&inbound.to)
                     .is_some_and(|k| k.epoch == epoch);
                 if current {
-                    let (channel, epoch) = (heard.to.clone(), epoch.to_owned());
+                    let (channel, epoch) = (inbound.to.clone(), epoch.to_owned());
                     self.raise(Floor {
                         channel,
                         epoch,
@@ -74,7 +74,7 @@ impl Seen {
                 }
             }
             None => {
-                self.loose.remove(&heard.key());
+                self.loose.remove(&inbound.key());
             }
         }
     }
@@ -96,8 +96,8 @@ impl Seen {
         })
     }
 
-    fn of(&mut self, channel: &str, epoch: &str) -> &mut Known {
-        let fresh = || Known {
+    fn of(&mut self, channel: &str, epoch: &str) -> &mut KnownOffsets {
+        let fresh = || KnownOffsets {
             epoch: epoch.to_owned(),
             floor: 0,
             above: BTreeSet::new(),
@@ -113,6 +113,6 @@ impl Seen {
     }
 }
 
-fn place(heard: &Heard) -> Option<(&str, u64)> {
-    Some((heard.epoch.as_deref()?, heard.offset?))
+fn position(inbound: &InboundMessage) -> Option<(&str, u64)> {
+    Some((inbound.epoch.as_deref()?, inbound.offset?))
 }

@@ -6,7 +6,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::{Client, ClientError, Sent, request::Wants, session::Standing};
+use crate::{Client, ClientError, Sent, request::Wants, session::ConnectionState};
 
 /// What makes a server keep a message, or a part of it, to itself for later.
 const CALLBACK: &str = "@@cb:";
@@ -20,10 +20,10 @@ impl Client {
         content: &str,
         in_reply_to: Option<&str>,
     ) -> Result<Sent, ClientError> {
-        self.say(message(to, content, in_reply_to)).await
+        self.send_frame(message(to, content, in_reply_to)).await
     }
 
-    /// Says something however often the connection breaks meanwhile, for as long as `patience` lasts. Our server
+    /// Says something however often the connection breaks meanwhile, for as long as `limit` lasts. Our server
     /// passes it on at most once, and once when this succeeds. Of another server's channel the history is looked
     /// up before it is said again; what it changed, as it does with secrets, is not found there.
     pub async fn send_once(
@@ -31,10 +31,10 @@ impl Client {
         to: &str,
         content: &str,
         in_reply_to: Option<&str>,
-        patience: Duration,
+        limit: Duration,
     ) -> Result<Sent, ClientError> {
         let id = random_id()?;
-        self.send_as(&id, to, content, in_reply_to, patience).await
+        self.send_as(&id, to, content, in_reply_to, limit).await
     }
 
     /// As [`Client::send_once`], with an id that the caller chose, of at most 64 bytes: our server passes on the
@@ -45,32 +45,32 @@ impl Client {
         to: &str,
         content: &str,
         in_reply_to: Option<&str>,
-        patience: Duration,
+        limit: Duration,
     ) -> Result<Sent, ClientError> {
         let mut frame = message(to, content, in_reply_to);
         frame["client_msg_id"] = id.into();
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + limit;
         // The server's time when it was said first.
         let mut first: Option<i64> = None;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             self.connected_within(left).await?;
-            let said = match first {
-                Some(since) if !self.says_once() => self.find(to, content, since).await,
+            let found = match first {
+                Some(since) if !self.server_knows_ids() => self.find(to, content, since).await,
                 _ => Ok(None),
             };
             let now = self.clock.load(Ordering::Relaxed);
-            let said = match said {
+            let sent = match found {
                 Ok(Some(sent)) => return Ok(sent),
                 Ok(None) => {
                     first.get_or_insert(now);
-                    self.say(frame.clone()).await
+                    self.send_frame(frame.clone()).await
                 }
                 Err(error) => Err(error),
             };
-            match said {
+            match sent {
                 Err(ClientError::Disconnected(_)) if Instant::now() < deadline => {}
-                said => return said,
+                sent => return sent,
             }
         }
     }
@@ -89,19 +89,22 @@ impl Client {
             // Then saying it tells why not.
             Err(_) => return Ok(None),
         };
-        let mut said = history.into_iter().rev().filter(|m| m.ts > since);
-        let said = said.find(|m| m.from == own && m.content == content);
-        Ok(said.map(|m| Sent {
+        let mut later = history.into_iter().rev().filter(|m| m.ts > since);
+        let found = later.find(|m| m.from == own && m.content == content);
+        Ok(found.map(|m| Sent {
             msg_id: m.msg_id.unwrap_or_default(),
         }))
     }
 
     /// Whether the server says a message once whose id it has had.
-    fn says_once(&self) -> bool {
-        matches!(&*self.standing.borrow(), Standing::Here { once: true, .. })
+    fn server_knows_ids(&self) -> bool {
+        matches!(
+            &*self.state.borrow(),
+            ConnectionState::Connected { once: true, .. }
+        )
     }
 
-    async fn say(&self, frame: Value) -> Result<Sent, ClientError> {
+    async fn send_frame(&self, frame: Value) -> Result<Sent, ClientError> {
         let callback = frame["content"]
             .as_str()
             .is_some_and(|text| text.contains(CALLBACK));
