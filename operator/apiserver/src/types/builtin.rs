@@ -1,10 +1,10 @@
 //! The built-in types: Namespace, Secret, ConfigMap, and a list of Events that is always empty.
 
+use agentchat_schema::{Error, NameRule, Schema};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 use super::{Column, Origin, Resource};
-use crate::schema::{Error, Schema};
 
 /// All built-in types.
 pub(super) fn all() -> Result<Vec<Resource>, Error> {
@@ -29,7 +29,7 @@ fn core(kind: &str, plural: &str, short: &[&str], schema: Value) -> Result<Resou
         schema: Schema::new(schema)?,
         columns: vec![age()],
         selectable: Vec::new(),
-        name_is_label: false,
+        name_rule: NameRule::Subdomain,
         prepare: None,
     })
 }
@@ -73,7 +73,7 @@ fn namespaces() -> Result<Resource, Error> {
     resource.finalize = true;
     resource.columns = vec![column("Status", "string", ".status.phase"), age()];
     resource.selectable = vec!["status.phase".into()];
-    resource.name_is_label = true;
+    resource.name_rule = NameRule::Label;
     resource.prepare = Some(prepare_namespace);
     Ok(resource)
 }
