@@ -6,6 +6,7 @@
 //!
 //! CEL rules (`x-kubernetes-validations`) are not evaluated yet.
 
+pub mod builtin;
 mod combined;
 pub mod decode;
 mod default;

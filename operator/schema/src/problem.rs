@@ -22,6 +22,8 @@ pub struct Problem {
 pub enum Rule {
     /// There is no such field.
     Unknown {
+        /// Path of the group of fields that it is in; empty for the object itself.
+        parent: String,
         /// Names of the fields that there are.
         known: Vec<String>,
     },
@@ -169,6 +171,10 @@ impl Problem {
                 format!("Invalid value: {}: {}", count(value), self.requirement())
             }
             Rule::Duplicate => format!("Duplicate value: {value}"),
+            // It may be a secret.
+            Rule::Format(format) if format == "byte" => {
+                format!("Invalid value: {field} in body must be of type byte, which is base64")
+            }
             _ => format!("Invalid value: {value}: {}", self.requirement()),
         }
     }

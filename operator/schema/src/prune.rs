@@ -35,8 +35,8 @@ pub(crate) fn visit(
                     return true;
                 }
                 if !open {
-                    let known = names(schema);
-                    unknown.push(Problem::new(at, inner, Rule::Unknown { known }));
+                    let (parent, known) = (path.to_owned(), names(schema));
+                    unknown.push(Problem::new(at, inner, Rule::Unknown { parent, known }));
                 }
                 open
             });
