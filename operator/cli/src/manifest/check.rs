@@ -1,10 +1,9 @@
 //! What a manifest says, checked before anything is started: by the schemas that the API server stores by.
 
-use agentchat_api::{Agent, Node};
+use agentchat_api::{Agent, Node, definition};
 use agentchat_schema::{NameRule, Schema, builtin, metadata};
 use anyhow::{Result, bail};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
 use super::{Kind, sentence::sentence};
@@ -37,8 +36,8 @@ fn schema(kind: Kind) -> Result<Value> {
         Kind::Namespace => builtin::namespace(),
         Kind::Secret => builtin::secret(),
         Kind::ConfigMap => builtin::config_map(),
-        Kind::Node => defined(Node::crd())?,
-        Kind::Agent => defined(Agent::crd())?,
+        Kind::Node => defined(definition::<Node>()?)?,
+        Kind::Agent => defined(definition::<Agent>()?)?,
     };
     let properties = &mut schema["properties"];
     let name = json!({"description": "Unique within a namespace; can't be changed."});
