@@ -46,7 +46,8 @@ pub fn create(
         remove(&mut object, "status");
     }
     if let Some(metadata) = object["metadata"].as_object_mut() {
-        if metadata.get("resourceVersion").is_some_and(|v| v != "") {
+        let revision = metadata.get("resourceVersion");
+        if revision.is_some_and(|revision| !revision.is_null() && revision != "") {
             return Err(Failure::bad_request(
                 "resourceVersion should not be set on objects to be created",
             ));
@@ -340,3 +341,6 @@ fn generate_name(metadata: &mut Map<String, Value>, uid: &str) {
     }
     metadata.insert("name".into(), name.into());
 }
+
+#[cfg(test)]
+mod tests;
