@@ -55,7 +55,7 @@ fn defaults_reach_into_defaulted_objects_and_replace_forbidden_nulls() {
 }
 
 #[test]
-fn everything_wrong_is_told_as_kubernetes_says_it() {
+fn broken_rules_are_reported_in_the_words_of_kubernetes() {
     let object = json!({"spec": {
         "mission": "",
         "chat": {"channels": ["general"], "identity": "Sometimes"},
@@ -79,7 +79,7 @@ fn everything_wrong_is_told_as_kubernetes_says_it() {
 }
 
 #[test]
-fn lists_sets_maps_and_combinations() {
+fn broken_rules_of_lists_numbers_and_combinations_are_reported() {
     let schema = Schema::new(json!({"type": "object", "properties": {
         "set": {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}},
         "map": {
@@ -119,7 +119,7 @@ fn lists_sets_maps_and_combinations() {
 }
 
 #[test]
-fn a_pattern_must_be_one() {
+fn pattern_that_is_no_regular_expression_is_refused() {
     let wrong = Schema::new(json!({"properties": {"a": {"pattern": "("}}}));
     assert!(wrong.unwrap_err().to_string().contains("\"(\""));
 }
