@@ -12,7 +12,7 @@ mod node;
 
 pub use agent::*;
 pub use condition::{condition, is_true};
-pub use crd::crds;
+pub use crd::{crds, definition};
 pub use duration::{DurationError, parse_duration};
 pub use names::*;
 pub use node::*;

@@ -24,7 +24,6 @@ mod query;
 mod render;
 mod resources;
 mod router;
-mod schema;
 mod selector;
 mod serve;
 mod store;
@@ -167,6 +166,7 @@ fn adapt(store: &Store, registry: &Registry) {
             object["apiVersion"] = resource.api_version().into();
             resource.schema.prune(object);
             resource.schema.default(object);
+            agentchat_schema::normalise(object);
         }
     });
 }

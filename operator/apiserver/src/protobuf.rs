@@ -1,14 +1,24 @@
 //! Protobuf request bodies of the built-in types, decoded to the same JSON as others.
 //!
 //! kubectl and every client-go program write built-in objects in protobuf (`kubectl create secret`,
-//! `kubectl create namespace`). Answers are always JSON, which those clients take too. Fields that
-//! aren't in the tables are ones that the server ignores anyway.
+//! `kubectl create namespace`). Answers are always JSON, which those clients take too. The messages are
+//! those that `k8s-pb` generates from Kubernetes; they know no JSON, so each is taken over into the type of
+//! `k8s-openapi`, which does. What only the server writes, times among it, is left out.
 
-mod message;
+use std::collections::BTreeMap;
 
-use base64::{Engine, prelude::BASE64_STANDARD};
-use message::{Field, Kind, Message};
-use serde_json::{Map, Value, json};
+use k8s_openapi::{
+    ByteString,
+    api::core::v1 as core,
+    apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, OwnerReference, Preconditions},
+};
+use k8s_pb::{
+    api::core::v1 as pb,
+    apimachinery::pkg::{apis::meta::v1 as meta, runtime::Unknown},
+};
+use prost::Message;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::failure::Failure;
 
@@ -28,158 +38,185 @@ pub fn decode(bytes: &[u8]) -> Result<Value, Failure> {
 }
 
 fn read(bytes: &[u8]) -> Option<Value> {
-    let unknown = object(&message::UNKNOWN, bytes.strip_prefix(MAGIC)?)?;
-    let kind = unknown["typeMeta"]["kind"].as_str()?;
-    let raw = BASE64_STANDARD.decode(unknown["raw"].as_str()?).ok()?;
-    let mut decoded = object(message::of_kind(kind)?, &raw)?;
-    decoded["kind"] = kind.into();
-    decoded["apiVersion"] = unknown["typeMeta"]["apiVersion"].clone();
-    Some(decoded)
-}
-
-fn object(message: &Message, mut bytes: &[u8]) -> Option<Value> {
-    let mut fields = Map::new();
-    while !bytes.is_empty() {
-        let tag = varint(&mut bytes)?;
-        let wire = Wire::read(tag & 7, &mut bytes)?;
-        let Some(Field { name, kind, .. }) = message.field(tag >> 3) else {
-            continue;
-        };
-        put(&mut fields, name, *kind, &wire)?;
-    }
-    Some(Value::Object(fields))
-}
-
-fn put(fields: &mut Map<String, Value>, name: &str, kind: Kind, wire: &Wire<'_>) -> Option<()> {
-    match kind {
-        Kind::Text => {
-            let text = std::str::from_utf8(wire.bytes()?).ok()?;
-            if !text.is_empty() {
-                fields.insert(name.into(), text.into());
-            }
-        }
-        Kind::Texts => {
-            let text = std::str::from_utf8(wire.bytes()?).ok()?;
-            push(fields, name, text.into());
-        }
-        Kind::Bytes => {
-            fields.insert(name.into(), BASE64_STANDARD.encode(wire.bytes()?).into());
-        }
-        Kind::Truth => {
-            fields.insert(name.into(), (wire.number()? != 0).into());
-        }
-        Kind::Number => {
-            fields.insert(name.into(), wire.number()?.cast_signed().into());
-        }
-        Kind::One(message) => {
-            let inner = object(message, wire.bytes()?)?;
-            if inner.as_object().is_some_and(|inner| !inner.is_empty()) {
-                fields.insert(name.into(), inner);
-            }
-        }
-        Kind::Many(message) => push(fields, name, object(message, wire.bytes()?)?),
-        Kind::Map(entry) => {
-            let entry = object(entry, wire.bytes()?)?;
-            let key = entry["key"].as_str().unwrap_or_default().to_owned();
-            let value = entry.get("value").cloned().unwrap_or_else(|| "".into());
-            let map = fields.entry(name).or_insert_with(|| json!({}));
-            map.as_object_mut()?.insert(key, value);
-        }
-    }
-    Some(())
-}
-
-fn push(fields: &mut Map<String, Value>, name: &str, value: Value) {
-    let list = fields.entry(name).or_insert_with(|| json!([]));
-    if let Some(list) = list.as_array_mut() {
-        list.push(value);
+    let unknown = Unknown::decode(bytes.strip_prefix(MAGIC)?).ok()?;
+    let (kind, raw) = (unknown.type_meta?, unknown.raw?);
+    match (kind.api_version?.as_str(), kind.kind?.as_str()) {
+        ("v1", "Namespace") => object(&raw, namespace),
+        ("v1", "Secret") => object(&raw, secret),
+        ("v1", "ConfigMap") => object(&raw, config_map),
+        // Of the version of what is deleted.
+        (_, "DeleteOptions") => object(&raw, delete_options),
+        _ => None,
     }
 }
 
-/// A value as it is on the wire.
-enum Wire<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
+fn object<M: Message + Default, T: Serialize>(raw: &[u8], take: fn(M) -> T) -> Option<Value> {
+    serde_json::to_value(take(M::decode(raw).ok()?)).ok()
 }
 
-impl<'a> Wire<'a> {
-    fn read(kind: u64, bytes: &mut &'a [u8]) -> Option<Self> {
-        match kind {
-            0 => varint(bytes).map(Self::Number),
-            1 => take(bytes, 8).map(Self::Bytes),
-            2 => {
-                let length = usize::try_from(varint(bytes)?).ok()?;
-                take(bytes, length).map(Self::Bytes)
-            }
-            5 => take(bytes, 4).map(Self::Bytes),
-            _ => None,
-        }
-    }
-
-    fn bytes(&self) -> Option<&'a [u8]> {
-        match self {
-            Self::Bytes(bytes) => Some(bytes),
-            Self::Number(_) => None,
-        }
-    }
-
-    fn number(&self) -> Option<u64> {
-        match self {
-            Self::Number(number) => Some(*number),
-            Self::Bytes(_) => None,
-        }
+fn namespace(from: pb::Namespace) -> core::Namespace {
+    let spec = from.spec.and_then(|spec| list(spec.finalizers));
+    let phase = from.status.and_then(|status| text(status.phase));
+    core::Namespace {
+        metadata: metadata(from.metadata),
+        spec: spec.map(|finalizers| core::NamespaceSpec {
+            finalizers: Some(finalizers),
+        }),
+        status: phase.map(|phase| core::NamespaceStatus {
+            phase: Some(phase),
+            ..Default::default()
+        }),
     }
 }
 
-fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-    let (head, tail) = bytes.split_at_checked(length)?;
-    *bytes = tail;
-    Some(head)
+fn secret(from: pb::Secret) -> core::Secret {
+    core::Secret {
+        metadata: metadata(from.metadata),
+        data: bytes(from.data),
+        string_data: map(from.string_data),
+        type_: text(from.r#type),
+        immutable: from.immutable,
+    }
 }
 
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let byte = take(bytes, 1)?[0];
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
+fn config_map(from: pb::ConfigMap) -> core::ConfigMap {
+    core::ConfigMap {
+        metadata: metadata(from.metadata),
+        data: map(from.data),
+        binary_data: bytes(from.binary_data),
+        immutable: from.immutable,
     }
-    None
+}
+
+fn delete_options(from: meta::DeleteOptions) -> DeleteOptions {
+    DeleteOptions {
+        grace_period_seconds: from.grace_period_seconds,
+        preconditions: from.preconditions.map(|from| Preconditions {
+            uid: from.uid,
+            resource_version: from.resource_version,
+        }),
+        orphan_dependents: from.orphan_dependents,
+        propagation_policy: from.propagation_policy,
+        dry_run: list(from.dry_run),
+        ..Default::default()
+    }
+}
+
+fn metadata(from: Option<meta::ObjectMeta>) -> ObjectMeta {
+    let from = from.unwrap_or_default();
+    let owners = from.owner_references.into_iter().map(owner).collect();
+    ObjectMeta {
+        name: text(from.name),
+        generate_name: text(from.generate_name),
+        namespace: text(from.namespace),
+        uid: text(from.uid),
+        resource_version: text(from.resource_version),
+        labels: map(from.labels),
+        annotations: map(from.annotations),
+        finalizers: list(from.finalizers),
+        owner_references: list(owners),
+        ..Default::default()
+    }
+}
+
+fn owner(from: meta::OwnerReference) -> OwnerReference {
+    OwnerReference {
+        api_version: from.api_version.unwrap_or_default(),
+        kind: from.kind.unwrap_or_default(),
+        name: from.name.unwrap_or_default(),
+        uid: from.uid.unwrap_or_default(),
+        controller: from.controller,
+        block_owner_deletion: from.block_owner_deletion,
+    }
+}
+
+/// Go writes empty texts, lists and maps where JSON has no field.
+fn text(from: Option<String>) -> Option<String> {
+    from.filter(|text| !text.is_empty())
+}
+
+fn list<T>(from: Vec<T>) -> Option<Vec<T>> {
+    Some(from).filter(|list| !list.is_empty())
+}
+
+fn map<T>(from: BTreeMap<String, T>) -> Option<BTreeMap<String, T>> {
+    Some(from).filter(|map| !map.is_empty())
+}
+
+fn bytes(from: BTreeMap<String, Vec<u8>>) -> Option<BTreeMap<String, ByteString>> {
+    let bytes = from
+        .into_iter()
+        .map(|(key, bytes)| (key, ByteString(bytes)));
+    map(bytes.collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use k8s_pb::apimachinery::pkg::runtime::TypeMeta;
+    use serde_json::json;
+
     use super::*;
 
-    /// A length-delimited field.
-    fn field(number: u8, contents: &[u8]) -> Vec<u8> {
-        let length = u8::try_from(contents.len()).unwrap();
-        [&[number << 3 | 2, length], contents].concat()
+    fn body(api_version: &str, kind: &str, message: &impl Message) -> Vec<u8> {
+        let envelope = Unknown {
+            type_meta: Some(TypeMeta {
+                api_version: Some(api_version.to_owned()),
+                kind: Some(kind.to_owned()),
+            }),
+            raw: Some(message.encode_to_vec()),
+            content_type: Some(String::new()),
+            ..Default::default()
+        };
+        [MAGIC, &envelope.encode_to_vec()].concat()
+    }
+
+    fn texts(key: &str, value: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([(key.to_owned(), value.to_owned())])
     }
 
     #[test]
-    fn a_secret_is_read() {
-        let label = [field(1, b"team"), field(2, b"red")].concat();
-        let meta = [field(1, b"claude"), field(11, &label), field(8, b"")].concat();
-        let data = [field(1, b"k"), field(2, b"\x00\xff")].concat();
-        let secret = [
-            field(1, &meta),
-            field(2, &data),
-            field(3, b"Opaque"),
-            vec![5 << 3, 1],
-        ]
-        .concat();
-        let kind = [field(1, b"v1"), field(2, b"Secret")].concat();
-        let body = [MAGIC, &field(1, &kind), &field(2, &secret), &field(3, b"")].concat();
+    fn secret_is_decoded_with_its_metadata_and_cut_ones_are_refused() {
+        let owner = meta::OwnerReference {
+            api_version: Some("v1".into()),
+            kind: Some("ConfigMap".into()),
+            name: Some("o".into()),
+            uid: Some("u".into()),
+            controller: Some(true),
+            block_owner_deletion: None,
+        };
+        let metadata = meta::ObjectMeta {
+            name: Some("claude".into()),
+            generate_name: Some(String::new()),
+            labels: texts("team", "red"),
+            annotations: texts("note", ""),
+            owner_references: vec![owner],
+            finalizers: vec!["example.com/x".into()],
+            ..Default::default()
+        };
+        let secret = pb::Secret {
+            metadata: Some(metadata),
+            data: BTreeMap::from([("k".to_owned(), vec![0, 255]), ("e".to_owned(), vec![])]),
+            string_data: texts("s", "x"),
+            r#type: Some("Opaque".into()),
+            immutable: Some(true),
+        };
+        let body = body("v1", "Secret", &secret);
         assert_eq!(
             decode(&body).unwrap(),
             json!({
                 "apiVersion": "v1",
                 "kind": "Secret",
-                "metadata": {"name": "claude", "labels": {"team": "red"}},
-                "data": {"k": "AP8="},
+                "metadata": {
+                    "name": "claude",
+                    "labels": {"team": "red"},
+                    "annotations": {"note": ""},
+                    "finalizers": ["example.com/x"],
+                    "ownerReferences": [
+                        {"apiVersion": "v1", "kind": "ConfigMap", "name": "o", "uid": "u", "controller": true},
+                    ],
+                },
+                "data": {"k": "AP8=", "e": ""},
+                "stringData": {"s": "x"},
                 "type": "Opaque",
                 "immutable": true,
             })
@@ -187,6 +224,49 @@ mod tests {
         for length in 0..body.len() {
             let _ = decode(&body[..length]);
         }
-        assert!(decode(b"k8s\0").is_err());
+        assert!(decode(b"k8s\0").is_err() && decode(b"{}").is_err());
+    }
+
+    #[test]
+    fn other_built_in_kinds_are_decoded_and_unknown_ones_refused() {
+        let config_map = pb::ConfigMap {
+            data: texts("a", "b"),
+            binary_data: BTreeMap::from([("c".to_owned(), vec![1])]),
+            ..Default::default()
+        };
+        let read = decode(&body("v1", "ConfigMap", &config_map)).unwrap();
+        assert_eq!(read["data"], json!({"a": "b"}));
+        assert_eq!(read["binaryData"], json!({"c": "AQ=="}));
+        let namespace = pb::Namespace {
+            spec: Some(pb::NamespaceSpec {
+                finalizers: vec!["kubernetes".into()],
+            }),
+            status: Some(Default::default()),
+            ..Default::default()
+        };
+        let read = decode(&body("v1", "Namespace", &namespace)).unwrap();
+        assert_eq!(read["spec"], json!({"finalizers": ["kubernetes"]}));
+        assert!(read.get("status").is_none());
+        let options = meta::DeleteOptions {
+            grace_period_seconds: Some(0),
+            preconditions: Some(meta::Preconditions {
+                uid: Some("u".into()),
+                resource_version: None,
+            }),
+            propagation_policy: Some("Background".into()),
+            dry_run: vec!["All".into()],
+            ..Default::default()
+        };
+        assert_eq!(
+            decode(&body("agentchat.dev/v1alpha1", "DeleteOptions", &options)).unwrap(),
+            json!({
+                "gracePeriodSeconds": 0,
+                "preconditions": {"uid": "u"},
+                "propagationPolicy": "Background",
+                "dryRun": ["All"],
+            })
+        );
+        assert!(decode(&body("v1", "Pod", &pb::Pod::default())).is_err());
+        assert!(decode(&body("v2", "Secret", &pb::Secret::default())).is_err());
     }
 }

@@ -1,6 +1,8 @@
 //! Which objects a path means.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
+
+use percent_encoding::percent_decode_str;
 
 use crate::{
     store::Key,
@@ -34,12 +36,14 @@ pub struct Target {
 impl Target {
     /// Reads a path below `/api/v1` or `/apis/GROUP/VERSION`. `None`: no such resource.
     pub fn parse(registry: &Registry, path: &str) -> Option<Self> {
-        let decoded: Vec<String> = path
+        let decode = |segment| percent_decode_str(segment).decode_utf8();
+        let decoded: Vec<Cow<'_, str>> = path
             .trim_start_matches('/')
             .split('/')
-            .map(percent_decode)
-            .collect::<Option<_>>()?;
-        let segments: Vec<&str> = decoded.iter().map(String::as_str).collect();
+            .map(decode)
+            .collect::<Result<_, _>>()
+            .ok()?;
+        let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
         let (group, version, rest) = match segments.as_slice() {
             ["api", version, rest @ ..] => ("", *version, rest),
             ["apis", group, version, rest @ ..] if !group.is_empty() => (*group, *version, rest),
@@ -92,25 +96,6 @@ impl Target {
             name: name.to_owned(),
         }
     }
-}
-
-fn percent_decode(segment: &str) -> Option<String> {
-    if !segment.contains('%') {
-        return Some(segment.to_owned());
-    }
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        if *first == b'%' {
-            let hex = std::str::from_utf8(tail.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(hex, 16).ok()?);
-            rest = &tail[2..];
-        } else {
-            bytes.push(*first);
-            rest = tail;
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

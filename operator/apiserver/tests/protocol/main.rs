@@ -1,6 +1,8 @@
 //! Lists, watches and representations as clients ask for them on the wire.
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod numbers;
+
 use std::{path::Path, time::Duration};
 
 use agentchat_apiserver::{ApiServer, Options};
@@ -24,7 +26,11 @@ async fn open(data_dir: &Path) -> ApiServer {
     let options = Options {
         data_dir: data_dir.to_owned(),
         listen: "127.0.0.1:0".parse().unwrap(),
-        crds: vec![include_str!("../../../manifests/crds/agents.agentchat.dev.yaml").into()],
+        crds: agentchat_api::crds()
+            .unwrap()
+            .into_iter()
+            .map(|(_, yaml)| yaml)
+            .collect(),
     };
     let opened = async {
         loop {
@@ -190,7 +196,9 @@ async fn a_restart_continues_watches_and_what_was_forgotten_is_gone() {
     let events = watch(&client, &format!("resourceVersion={}", newest - 1), 1).await;
     assert_eq!(events[0]["object"]["metadata"]["name"], "b");
     drop((server, client));
-    forget(&folder.path().join("state.db")).await;
+    // Leaves only the newest change in the history.
+    let statement = "DELETE FROM revisions WHERE revision < (SELECT max(revision) FROM revisions)";
+    execute(folder.path(), statement).await;
     let server = open(folder.path()).await;
     let events = watch(&server.client(), "resourceVersion=1", 9).await;
     assert_eq!(events.len(), 1, "the stream ends after the error");
@@ -199,21 +207,20 @@ async fn a_restart_continues_watches_and_what_was_forgotten_is_gone() {
     assert_eq!(events[0]["object"]["reason"], "Expired");
 }
 
-/// Leaves only the newest change in the history.
-async fn forget(path: &Path) {
-    let statement = "DELETE FROM revisions WHERE revision < (SELECT max(revision) FROM revisions)";
+/// Changes the database of a server that was closed.
+async fn execute(data_dir: &Path, statement: &str) {
     let attempt = || {
-        let database = rusqlite::Connection::open(path)?;
+        let database = rusqlite::Connection::open(data_dir.join("state.db"))?;
         database.busy_timeout(Duration::from_millis(100))?;
         database.execute(statement, [])
     };
-    let forgotten = async {
+    let changed = async {
         while let Err(error) = attempt() {
             tracing::info!(%error, "not yet");
             tokio::task::yield_now().await;
         }
     };
-    timeout(DEADLINE, forgotten).await.unwrap();
+    timeout(DEADLINE, changed).await.unwrap();
 }
 
 #[tokio::test]
