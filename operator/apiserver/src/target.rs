@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    request_path::ResourcePath,
     store::Key,
     types::{Registry, Resource},
 };
@@ -34,53 +35,25 @@ pub struct Target {
 impl Target {
     /// Reads a path below `/api/v1` or `/apis/GROUP/VERSION`. `None`: no such resource.
     pub fn parse(registry: &Registry, path: &str) -> Option<Self> {
-        let decoded: Vec<String> = path
-            .trim_start_matches('/')
-            .split('/')
-            .map(percent_decode)
-            .collect::<Option<_>>()?;
-        let segments: Vec<&str> = decoded.iter().map(String::as_str).collect();
-        let (group, version, rest) = match segments.as_slice() {
-            ["api", version, rest @ ..] => ("", *version, rest),
-            ["apis", group, version, rest @ ..] if !group.is_empty() => (*group, *version, rest),
-            _ => return None,
-        };
-        let (watch, rest) = match rest {
-            ["watch", rest @ ..] => (true, rest),
-            rest => (false, rest),
-        };
-        let find = |plural: &str| registry.find(group, version, plural).cloned();
-        let (resource, namespace, rest) = match rest {
-            // A namespace's own subresources shadow types of that name.
-            ["namespaces", _, "status" | "finalize"] => (find("namespaces")?, None, &rest[1..]),
-            ["namespaces", namespace, plural, rest @ ..] => {
-                (find(plural)?, Some((*namespace).to_owned()), rest)
-            }
-            [plural, rest @ ..] => (find(plural)?, None, rest),
-            [] => return None,
-        };
-        let (name, subresource) = match rest {
-            [] | [""] => (None, None),
-            [name] => (Some((*name).to_owned()), None),
-            [name, "status"] if resource.status => {
-                (Some((*name).to_owned()), Some(Subresource::Status))
-            }
-            [name, "finalize"] if resource.finalize => {
-                (Some((*name).to_owned()), Some(Subresource::Finalize))
-            }
-            _ => return None,
+        let path = ResourcePath::parse(path)?;
+        let resource = registry.find(&path.group, &path.version, &path.resource)?;
+        let subresource = match path.subresource.as_deref() {
+            None => None,
+            Some("status") if resource.status => Some(Subresource::Status),
+            Some("finalize") if resource.finalize => Some(Subresource::Finalize),
+            Some(_) => return None,
         };
         // A namespaced object has its namespace in the path, another has not.
-        let scoped = namespace.is_some();
-        if scoped && !resource.namespaced || !scoped && resource.namespaced && name.is_some() {
+        let scoped = path.namespace.is_some();
+        if scoped && !resource.namespaced || !scoped && resource.namespaced && path.name.is_some() {
             return None;
         }
         Some(Self {
-            resource,
-            namespace,
-            name,
+            resource: resource.clone(),
+            namespace: path.namespace,
+            name: path.name,
             subresource,
-            watch,
+            watch: path.watch,
         })
     }
 
@@ -92,25 +65,6 @@ impl Target {
             name: name.to_owned(),
         }
     }
-}
-
-fn percent_decode(segment: &str) -> Option<String> {
-    if !segment.contains('%') {
-        return Some(segment.to_owned());
-    }
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        if *first == b'%' {
-            let hex = std::str::from_utf8(tail.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(hex, 16).ok()?);
-            rest = &tail[2..];
-        } else {
-            bytes.push(*first);
-            rest = tail;
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
