@@ -11,8 +11,8 @@ use axum::{
 };
 
 use crate::{failure::Failure, user::UserInfo};
-use attributes::Attributes;
-use policy::{Decision, authorize};
+pub use attributes::Attributes;
+pub use policy::{Decision, authorize, rules};
 
 /// Lets a request through that its user may make. One without a user is refused, so that a route
 /// that authentication forgot is closed.
