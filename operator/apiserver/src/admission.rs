@@ -9,7 +9,7 @@ use crate::{
     meta,
     query::FieldValidation,
     target::{Subresource, Target},
-    types::Origin,
+    types::{Origin, Resource},
 };
 
 /// An object fit to be stored, and what to warn the client about.
@@ -206,7 +206,15 @@ fn preconditions(
     Ok(())
 }
 
-/// Prunes, defaults and validates.
+/// Everything that is wrong with an object.
+fn wrong(resource: &Resource, object: &Value) -> Vec<Cause> {
+    let mut causes = meta::validate(object, resource.name_rule);
+    let problems = resource.schema.validate(object);
+    causes.extend(problems.into_iter().map(Cause::from));
+    causes
+}
+
+/// Prunes, defaults, normalises and validates.
 fn settle(
     target: &Target,
     mut object: Value,
@@ -215,11 +223,9 @@ fn settle(
     validation: FieldValidation,
 ) -> Result<Admitted, Failure> {
     let resource = &target.resource;
-    let mut unknown = match object["metadata"].as_object_mut() {
-        Some(metadata) => meta::tidy(metadata),
-        None => Vec::new(),
-    };
-    unknown.extend(resource.schema.prune(&mut object));
+    let mut unknown = meta::tidy(&mut object);
+    let pruned = resource.schema.prune(&mut object);
+    unknown.extend(pruned.into_iter().map(|problem| problem.field));
     unknown.sort();
     let named: Vec<String> = unknown
         .iter()
@@ -229,12 +235,13 @@ fn settle(
         return Err(undecodable(target, &object, change, &named.join(", ")));
     }
     resource.schema.default(&mut object);
-    let mut causes = meta::validate(&object["metadata"], resource.name_is_label);
-    causes.extend(resource.schema.validate(&object));
-    if let Some(current) = current {
+    agentchat_schema::normalise(&mut object);
+    let mut causes = wrong(resource, &object);
+    if let Some(current) = current
+        && !causes.is_empty()
+    {
         // What was wrong before and didn't change doesn't stand in the way of other changes.
-        let mut before = meta::validate(&current["metadata"], resource.name_is_label);
-        before.extend(resource.schema.validate(current));
+        let before = wrong(resource, current);
         causes.retain(|cause| !before.contains(cause));
     }
     if let Some(current) = current

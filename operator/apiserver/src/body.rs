@@ -1,5 +1,6 @@
 //! Request bodies: JSON by default, YAML or protobuf when declared.
 
+use agentchat_schema::decode;
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, header},
@@ -38,13 +39,24 @@ pub fn media_type(headers: &HeaderMap) -> String {
         .to_ascii_lowercase()
 }
 
+/// Decodes JSON.
+pub fn json(bytes: &[u8]) -> Result<Value, Failure> {
+    decode::json(bytes).map_err(|error| undecodable(&error, "JSON"))
+}
+
+fn undecodable(error: &decode::Error, language: &str) -> Failure {
+    Failure::bad_request(match error {
+        decode::Error::Syntax(message) => format!("the body is not {language}: {message}"),
+        decode::Error::Number { .. } => error.to_string(),
+    })
+}
+
 /// Decodes an object.
 pub fn object(media_type: &str, bytes: &[u8]) -> Result<Value, Failure> {
     let value: Value = match media_type {
-        "application/json" | "" => serde_json::from_slice(bytes)
-            .map_err(|error| Failure::bad_request(format!("the body is no JSON: {error}")))?,
-        "application/yaml" => serde_yaml::from_slice(bytes)
-            .map_err(|error| Failure::bad_request(format!("the body is no YAML: {error}")))?,
+        "application/json" | "" => json(bytes)?,
+        "application/yaml" => decode::yaml(serde_yaml::Deserializer::from_slice(bytes))
+            .map_err(|error| undecodable(&error, "YAML"))?,
         protobuf::MEDIA_TYPE => protobuf::decode(bytes)?,
         _ => return Err(Failure::unsupported_media_type(ACCEPTED)),
     };

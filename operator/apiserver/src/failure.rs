@@ -1,5 +1,6 @@
 //! Failures as clients read them: `metav1.Status` bodies with a reason, a code and causes.
 
+use agentchat_schema::Problem;
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -19,11 +20,6 @@ pub struct Cause {
 }
 
 impl Cause {
-    /// A required field that is absent.
-    pub fn required(field: impl Into<String>) -> Self {
-        Self::new("FieldValueRequired", field, "Required value")
-    }
-
     /// A value that breaks a rule; the message tells which.
     pub fn invalid(field: impl Into<String>, value: &Value, rule: &str) -> Self {
         let message = format!("Invalid value: {value}: {rule}");
@@ -42,6 +38,12 @@ impl Cause {
             message: message.into(),
             field: field.into(),
         }
+    }
+}
+
+impl From<Problem> for Cause {
+    fn from(problem: Problem) -> Self {
+        Self::new(problem.reason(), problem.field.clone(), problem.message())
     }
 }
 
@@ -277,7 +279,7 @@ mod tests {
     #[test]
     fn invalid_lists_every_cause() {
         let causes = vec![
-            Cause::required("spec.a"),
+            Cause::new("FieldValueRequired", "spec.a", "Required value"),
             Cause::invalid("spec.b", &json!(0), "too small"),
         ];
         let failure = Failure::invalid("agentchat.dev", "Agent", "x", causes);

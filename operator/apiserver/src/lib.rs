@@ -29,7 +29,6 @@ mod render;
 mod request_path;
 mod resources;
 mod router;
-mod schema;
 mod selector;
 mod serve;
 mod store;
@@ -187,6 +186,7 @@ fn adapt(store: &Store, registry: &Registry) {
             object["apiVersion"] = resource.api_version().into();
             resource.schema.prune(object);
             resource.schema.default(object);
+            agentchat_schema::normalise(object);
         }
     });
 }

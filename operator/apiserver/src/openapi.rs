@@ -3,7 +3,6 @@
 //! kubectl looks for two things: whether the PATCH of a kind takes `fieldValidation`, and the schema
 //! of the kind. So a document has one path a resource with its verbs, and one schema.
 
-mod meta;
 pub mod v2;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -133,7 +132,7 @@ fn path(group: &str, version: &str) -> String {
 
 fn document(registry: &Registry, group: &str, version: &str) -> Value {
     let mut paths = Map::new();
-    let mut schemas = Map::from_iter([(META.to_owned(), meta::schema())]);
+    let mut schemas = Map::from_iter([(META.to_owned(), agentchat_schema::metadata::schema())]);
     let here = registry
         .all()
         .iter()

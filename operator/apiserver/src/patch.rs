@@ -6,6 +6,7 @@ use json_patch::PatchOperation;
 use serde_json::Value;
 
 use crate::{
+    body,
     failure::Failure,
     types::{Origin, Resource},
 };
@@ -30,13 +31,12 @@ const COPIES: usize = 3_145_728;
 impl Patch {
     /// Decodes a body.
     pub fn decode(resource: &Resource, media_type: &str, bytes: &[u8]) -> Result<Self, Failure> {
-        let wrong = |error: serde_json::Error| {
-            Failure::bad_request(format!("the patch can't be read: {error}"))
-        };
         match media_type {
             "application/json-patch+json" => {
-                let operations: Vec<PatchOperation> =
-                    serde_json::from_slice(bytes).map_err(wrong)?;
+                let operations: Vec<PatchOperation> = serde_json::from_value(body::json(bytes)?)
+                    .map_err(|error| {
+                        Failure::bad_request(format!("the body is not a JSON patch: {error}"))
+                    })?;
                 if operations.len() > OPERATIONS {
                     return Err(Failure::too_large(format!(
                         "The allowed maximum operations in a JSON patch is {OPERATIONS}, got {}",
@@ -46,7 +46,7 @@ impl Patch {
                 Ok(Self::Json(operations))
             }
             "application/merge-patch+json" => {
-                let patch: Value = serde_json::from_slice(bytes).map_err(wrong)?;
+                let patch = body::json(bytes)?;
                 if patch.is_object() {
                     Ok(Self::Merge(patch))
                 } else {
@@ -54,8 +54,7 @@ impl Patch {
                 }
             }
             "application/strategic-merge-patch+json" if resource.origin == Origin::BuiltIn => {
-                let patch = serde_json::from_slice(bytes).map_err(wrong)?;
-                Ok(Self::Strategic(patch))
+                Ok(Self::Strategic(body::json(bytes)?))
             }
             _ => Err(Failure::unsupported_media_type(accepted(resource))),
         }

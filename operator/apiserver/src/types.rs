@@ -8,9 +8,9 @@ mod review;
 
 use std::sync::Arc;
 
+use agentchat_schema::{NameRule, Schema};
 use serde_json::Value;
 
-use crate::schema::Schema;
 pub use crd::Error;
 pub use review::Review;
 
@@ -77,8 +77,8 @@ pub struct Resource {
     pub columns: Vec<Column>,
     /// Field selectors besides `metadata.name` and `metadata.namespace`.
     pub selectable: Vec<String>,
-    /// Whether names are DNS labels instead of subdomains.
-    pub name_is_label: bool,
+    /// What its objects may be called.
+    pub name_rule: NameRule,
     /// Brings an object into the form that is stored.
     pub prepare: Option<fn(&mut Value)>,
 }

@@ -4,7 +4,7 @@ mod check;
 mod files;
 mod overlay;
 mod references;
-mod schema;
+mod sentence;
 
 use anyhow::{Context, Result, bail};
 use kube::core::ApiResource;
@@ -127,6 +127,7 @@ impl Manifest {
             bail!("it is no group of fields; a manifest has apiVersion, kind, metadata and spec");
         }
         let kind = Self::kind_of(&source)?;
+        agentchat_schema::normalise(&mut source);
         let text = |pointer: &str| source.pointer(pointer).and_then(Value::as_str);
         let name = text("/metadata/name").unwrap_or("without a name");
         let title = || format!("{} {name}", kind.name());
@@ -202,9 +203,14 @@ mod tests {
     #[test]
     fn mistakes_are_named_with_their_place() {
         let agent = "apiVersion: agentchat.dev/v1alpha1\nkind: Agent\nmetadata: {name: ada}\n";
-        let good = format!("---\n---\n{agent}spec: {{mission: x, limits: {{costUSD: 1.0}}}}\n");
+        let limits = "{costUSD: 1.5, turns: 7.0, tokens: 1e3}";
+        let good = format!("---\n---\n{agent}spec: {{mission: x, limits: {limits}}}\n");
         let one = &loaded(&good).unwrap()[0];
         assert_eq!(one.namespace.as_deref(), Some("default"));
+        assert_eq!(
+            one.source["spec"]["limits"],
+            serde_json::json!({"costUSD": 1.5, "turns": 7, "tokens": 1000})
+        );
         for (text, says) in [
             ("a: [1", "document 1"),
             ("- 1", "no group of fields"),
@@ -235,6 +241,10 @@ mod tests {
             (
                 &format!("{agent}spec: {{mission: x, limits: {{turn: 1}}}}"),
                 "spec.limits.turn",
+            ),
+            (
+                &format!("{agent}spec: {{mission: x, limits: {{costUSD: .nan}}}}"),
+                "document 1: spec.limits.costUSD is .nan, but must be a number",
             ),
             (
                 &format!("{agent}spec: {{mission: x}}\n---\n{agent}spec: {{mission: y}}"),

@@ -70,7 +70,8 @@ pub fn answer(call: &Call, review: Review, bytes: &[u8]) -> Result<Response, Fai
                 .unwrap_or_default()
                 .is_empty()
             {
-                return Err(invalid(call, Cause::required("spec.namespace")));
+                let cause = Cause::new("FieldValueRequired", "spec.namespace", "Required value");
+                return Err(invalid(call, cause));
             }
             review.status = Some(rules(user));
             written(&review)

@@ -1,10 +1,10 @@
 //! The built-in types: Namespace, Secret, ConfigMap, and a list of Events that is always empty.
 
+use agentchat_schema::{Error, NameRule, Schema, builtin};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 use super::{Column, Origin, Resource};
-use crate::schema::{Error, Schema};
 
 /// All built-in types.
 pub(super) fn all() -> Result<Vec<Resource>, Error> {
@@ -35,7 +35,7 @@ pub(super) fn core(
         schema: Schema::new(schema)?,
         columns: vec![age()],
         selectable: Vec::new(),
-        name_is_label: false,
+        name_rule: NameRule::Subdomain,
         prepare: None,
     })
 }
@@ -57,53 +57,19 @@ pub(super) fn age() -> Column {
 }
 
 fn namespaces() -> Result<Resource, Error> {
-    let schema = json!({
-        "type": "object",
-        "description": "Namespace provides a scope for names.",
-        "properties": {
-            "spec": {"type": "object", "description": "What keeps the namespace.", "properties": {
-                "finalizers": {"type": "array", "items": {"type": "string"}},
-            }},
-            "status": {"type": "object", "description": "Where the namespace stands.", "properties": {
-                "phase": {"type": "string", "enum": ["Active", "Terminating"]},
-                "conditions": {
-                    "type": "array",
-                    "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
-                },
-            }},
-        },
-    });
-    let mut resource = core("Namespace", "namespaces", &["ns"], schema)?;
+    let mut resource = core("Namespace", "namespaces", &["ns"], builtin::namespace())?;
     resource.namespaced = false;
     resource.status = true;
     resource.finalize = true;
     resource.columns = vec![column("Status", "string", ".status.phase"), age()];
     resource.selectable = vec!["status.phase".into()];
-    resource.name_is_label = true;
+    resource.name_rule = NameRule::Label;
     resource.prepare = Some(prepare_namespace);
     Ok(resource)
 }
 
 fn secrets() -> Result<Resource, Error> {
-    let schema = json!({
-        "type": "object",
-        "description": "Secret holds secret data of a certain type.",
-        "properties": {
-            "type": {"type": "string", "default": "Opaque", "description": "What the data is for."},
-            "immutable": {"type": "boolean", "description": "If true, the data can't be changed."},
-            "data": {
-                "type": "object",
-                "description": "The secret data, base64-encoded.",
-                "additionalProperties": {"type": "string", "format": "byte"},
-            },
-            "stringData": {
-                "type": "object",
-                "description": "Write-only: secret data as text; merged into data.",
-                "additionalProperties": {"type": "string"},
-            },
-        },
-    });
-    let mut resource = core("Secret", "secrets", &[], schema)?;
+    let mut resource = core("Secret", "secrets", &[], builtin::secret())?;
     resource.columns = vec![
         column("Type", "string", ".type"),
         column("Data", "string", "count(.data)"),
@@ -115,24 +81,7 @@ fn secrets() -> Result<Resource, Error> {
 }
 
 fn config_maps() -> Result<Resource, Error> {
-    let schema = json!({
-        "type": "object",
-        "description": "ConfigMap holds configuration for others to read.",
-        "properties": {
-            "immutable": {"type": "boolean", "description": "If true, the data can't be changed."},
-            "data": {
-                "type": "object",
-                "description": "The configuration.",
-                "additionalProperties": {"type": "string"},
-            },
-            "binaryData": {
-                "type": "object",
-                "description": "Configuration that is no text, base64-encoded.",
-                "additionalProperties": {"type": "string", "format": "byte"},
-            },
-        },
-    });
-    let mut resource = core("ConfigMap", "configmaps", &["cm"], schema)?;
+    let mut resource = core("ConfigMap", "configmaps", &["cm"], builtin::config_map())?;
     resource.columns = vec![column("Data", "string", "count(.data,.binaryData)"), age()];
     Ok(resource)
 }

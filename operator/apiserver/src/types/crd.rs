@@ -1,12 +1,12 @@
 //! Reading a `CustomResourceDefinition` into a descriptor.
 
+use agentchat_schema::{NameRule, Schema};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceColumnDefinition, CustomResourceDefinition,
 };
 use serde_json::Value;
 
 use super::{Column, Origin, Resource, builtin::age};
-use crate::schema::{self, Schema};
 
 /// A definition that can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum Error {
     Shape(#[from] serde_json::Error),
     /// The schema can't be used.
     #[error("schema of a CRD: {0}")]
-    Schema(#[from] schema::Error),
+    Schema(#[from] agentchat_schema::Error),
     /// The type is there already.
     #[error("the type {0} is defined twice")]
     Twice(String),
@@ -77,7 +77,7 @@ pub(super) fn parse(text: &str) -> Result<Resource, Error> {
             .into_iter()
             .map(|field| field.json_path.trim_start_matches('.').to_owned())
             .collect(),
-        name_is_label: false,
+        name_rule: NameRule::Subdomain,
         prepare: None,
     })
 }

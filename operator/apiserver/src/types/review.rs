@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Resource, builtin};
-use crate::schema::Error;
+use agentchat_schema::Error;
 
 const AUTHORIZATION: &str = "authorization.k8s.io";
 const AUTHENTICATION: &str = "authentication.k8s.io";

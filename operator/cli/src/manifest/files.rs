@@ -5,8 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use agentchat_schema::decode;
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
 use super::Manifest;
@@ -59,10 +59,10 @@ fn documents(file: &Path) -> Result<Vec<(String, Value)>> {
     let mut found = vec![];
     for (index, document) in serde_yaml::Deserializer::from_str(&text).enumerate() {
         let place = format!("{shown}, document {}", index + 1);
-        // By way of YAML's own values, which refuse a field that is there twice.
-        let value = serde_yaml::Value::deserialize(document)
-            .with_context(|| format!("{place} is not YAML"))?;
-        let value = serde_json::to_value(value).with_context(|| place.clone())?;
+        let value = decode::yaml(document).map_err(|error| match error {
+            decode::Error::Syntax(message) => anyhow!("{place} is not YAML: {message}"),
+            number @ decode::Error::Number { .. } => anyhow!("{place}: {number}"),
+        })?;
         if !value.is_null() {
             found.push((place, value));
         }

@@ -1,8 +1,19 @@
-//! Structural schemas: pruning, defaulting, validating, as CustomResourceDefinitions mean them.
+//! Structural schemas, as CustomResourceDefinitions mean them: pruning, defaulting, validating. The one
+//! validator of the project: the API server stores by it, `agentctl` checks manifests by it beforehand.
+//!
+//! What is written is brought to what is stored in this order: [`Schema::prune`], [`Schema::default`],
+//! [`normalise`], [`Schema::validate`]. What passes fits the types that the schema was made from.
 //!
 //! CEL rules (`x-kubernetes-validations`) are not evaluated yet.
 
+pub mod builtin;
+mod combined;
+pub mod decode;
 mod default;
+pub mod metadata;
+mod names;
+mod number;
+mod problem;
 mod prune;
 mod validate;
 mod value;
@@ -12,7 +23,9 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::failure::Cause;
+pub use names::NameRule;
+pub use number::normalise;
+pub use problem::{Problem, Rule, Type};
 
 /// A pattern that is no regular expression.
 #[derive(Debug, thiserror::Error)]
@@ -33,19 +46,24 @@ pub struct Schema {
 
 impl Schema {
     /// Takes an `openAPIV3Schema` in.
-    pub fn new(root: Value) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// When a pattern in it is no regular expression.
+    pub fn new(mut root: Value) -> Result<Self, Error> {
+        // Bounds and defaults that are written as `1.0` mean the same whole numbers as in objects.
+        normalise(&mut root);
         let mut patterns = BTreeMap::new();
         compile(&root, &mut patterns)?;
         Ok(Self { root, patterns })
     }
 
-    /// As it was written.
+    /// The schema itself.
     pub fn root(&self) -> &Value {
         &self.root
     }
 
-    /// Drops fields that the schema doesn't have; returns their paths.
-    pub fn prune(&self, object: &mut Value) -> Vec<String> {
+    /// Drops fields that the schema doesn't have; returns a problem with [`Rule::Unknown`] for each.
+    pub fn prune(&self, object: &mut Value) -> Vec<Problem> {
         prune::prune(&self.root, object)
     }
 
@@ -54,8 +72,8 @@ impl Schema {
         default::default(&self.root, object);
     }
 
-    /// Everything that is wrong.
-    pub fn validate(&self, object: &Value) -> Vec<Cause> {
+    /// Everything that is wrong with an object that was [normalised](normalise).
+    pub fn validate(&self, object: &Value) -> Vec<Problem> {
         validate::validate(&self.root, &self.patterns, object)
     }
 }

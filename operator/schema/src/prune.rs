@@ -2,33 +2,43 @@
 
 use serde_json::Value;
 
-use super::{below, flag, of_field};
+use crate::{Problem, Rule, below, flag, of_field};
 
-/// Drops unknown fields; returns their paths.
-pub(super) fn prune(schema: &Value, object: &mut Value) -> Vec<String> {
+/// Drops unknown fields; returns a problem for each.
+pub(crate) fn prune(schema: &Value, object: &mut Value) -> Vec<Problem> {
     let mut unknown = Vec::new();
     visit(schema, object, "", true, &mut unknown);
     unknown
 }
 
-fn visit(schema: &Value, value: &mut Value, path: &str, resource: bool, unknown: &mut Vec<String>) {
+/// Drops unknown fields at a path and below; of a resource its metadata is left alone.
+pub(crate) fn visit(
+    schema: &Value,
+    value: &mut Value,
+    path: &str,
+    resource: bool,
+    unknown: &mut Vec<Problem>,
+) {
     match value {
         Value::Object(fields) => {
             let open = flag(schema, "x-kubernetes-preserve-unknown-fields")
                 || flag(schema, "additionalProperties");
             fields.retain(|field, inner| {
+                // Of a resource these are always there; its schema only narrows them.
+                if resource && matches!(field.as_str(), "apiVersion" | "kind" | "metadata") {
+                    return true;
+                }
                 let at = below(path, field);
                 if let Some(known) = of_field(schema, field) {
                     let embedded = flag(known, "x-kubernetes-embedded-resource");
                     visit(known, inner, &at, embedded, unknown);
                     return true;
                 }
-                let always =
-                    resource && matches!(field.as_str(), "apiVersion" | "kind" | "metadata");
-                if !open && !always {
-                    unknown.push(at);
+                if !open {
+                    let (parent, known) = (path.to_owned(), names(schema));
+                    unknown.push(Problem::new(at, inner, Rule::Unknown { parent, known }));
                 }
-                open || always
+                open
             });
         }
         Value::Array(values) => {
@@ -40,4 +50,13 @@ fn visit(schema: &Value, value: &mut Value, path: &str, resource: bool, unknown:
         }
         _ => {}
     }
+}
+
+/// Names of the fields that a schema declares.
+fn names(schema: &Value) -> Vec<String> {
+    let declared = schema["properties"].as_object();
+    declared
+        .into_iter()
+        .flat_map(|fields| fields.keys().cloned())
+        .collect()
 }

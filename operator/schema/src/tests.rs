@@ -3,18 +3,15 @@ use serde_json::json;
 use super::*;
 
 fn agents() -> Schema {
-    let text = include_str!("../../../../manifests/crds/agents.agentchat.dev.yaml");
+    let text = include_str!("../../../manifests/crds/agents.agentchat.dev.yaml");
     let crd: Value = serde_yaml::from_str(text).unwrap();
     let schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema");
     Schema::new(schema.unwrap().clone()).unwrap()
 }
 
 fn said(schema: &Schema, object: &Value) -> Vec<String> {
-    let causes = schema.validate(object);
-    causes
-        .iter()
-        .map(|cause| format!("{}: {}", cause.field, cause.message))
-        .collect()
+    let problems = schema.validate(object);
+    problems.iter().map(Problem::to_string).collect()
 }
 
 #[test]
@@ -25,13 +22,23 @@ fn unknown_fields_are_dropped_and_named() {
         "spec": {"mission": "m", "bogus": 1, "personality": [{"inline": "x", "typo": true}]},
         "extra": {},
     });
-    let mut unknown = agents().prune(&mut object);
+    let problems = agents().prune(&mut object);
+    let mut unknown: Vec<_> = problems.into_iter().map(|one| one.field).collect();
     unknown.sort();
     assert_eq!(unknown, ["extra", "spec.bogus", "spec.personality[0].typo"]);
     assert_eq!(
         object["spec"],
         json!({"mission": "m", "personality": [{"inline": "x"}]})
     );
+}
+
+#[test]
+fn metadata_that_a_schema_mentions_without_fields_is_kept() {
+    let schema = json!({"type": "object", "properties": {"metadata": {"type": "object"}}});
+    let mut object = json!({"metadata": {"name": "a", "labels": {"b": "c"}}});
+    let before = object.clone();
+    assert_eq!(Schema::new(schema).unwrap().prune(&mut object), []);
+    assert_eq!(object, before);
 }
 
 #[test]

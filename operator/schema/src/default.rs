@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::{flag, of_field};
+use crate::{flag, of_field};
 
 /// Fills defaults in, outermost first, so that a defaulted object gets its own defaults too.
-pub(super) fn default(schema: &Value, value: &mut Value) {
+pub(crate) fn default(schema: &Value, value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.retain(|field, inner| {
