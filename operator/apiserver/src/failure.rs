@@ -90,9 +90,13 @@ impl Failure {
         )
     }
 
-    /// 403 about an object.
+    /// 403 about an object, about a type when there is no name, or about neither.
     pub fn forbidden(group: &str, plural: &str, name: &str, why: &str) -> Self {
-        let message = format!("{} is forbidden: {why}", quoted(group, plural, name));
+        let message = match (plural, name) {
+            ("", _) => format!("forbidden: {why}"),
+            (_, "") => format!("{} is forbidden: {why}", qualified(group, plural)),
+            _ => format!("{} is forbidden: {why}", quoted(group, plural, name)),
+        };
         Self::new(StatusCode::FORBIDDEN, "Forbidden", message).about(group, plural, name)
     }
 
@@ -259,8 +263,13 @@ impl IntoResponse for Failure {
 
 /// `agents.agentchat.dev "x"`, or `secrets "x"` in the core group.
 fn quoted(group: &str, resource: &str, name: &str) -> String {
+    format!("{} \"{name}\"", qualified(group, resource))
+}
+
+/// `agents.agentchat.dev`, or `secrets` in the core group.
+fn qualified(group: &str, resource: &str) -> String {
     let dot = if group.is_empty() { "" } else { "." };
-    format!("{resource}{dot}{group} \"{name}\"")
+    format!("{resource}{dot}{group}")
 }
 
 #[cfg(test)]

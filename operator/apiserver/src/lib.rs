@@ -2,15 +2,19 @@
 //! this process, on SQLite.
 //!
 //! It is generic over types: Namespace, Secret and ConfigMap are built in, everything else is
-//! registered from CustomResourceDefinitions. Controllers use [`ApiServer::client`], which calls the
-//! same routes without a socket; everybody else comes over TLS with the administrator's token.
+//! registered from CustomResourceDefinitions. Every request has a [`UserInfo`] in its extensions, and
+//! is answered when the rules allow that user what it asks: today everything to members of
+//! `system:masters`, and almost nothing to others. Controllers use [`ApiServer::client`], which calls the
+//! same routes without a socket as the user `agentchat-operator`; everybody else comes over TLS with a
+//! token, today the administrator's.
 //!
-//! Not there yet: server-side apply, CEL rules, CRDs as objects, RBAC, events, garbage collection by
+//! Not there yet: server-side apply, CEL rules, CRDs as objects, roles, events, garbage collection by
 //! owner, encryption of Secrets at rest.
 
 mod accept;
 mod admission;
-mod auth;
+mod authentication;
+mod authorization;
 mod body;
 mod discovery;
 mod failure;
@@ -22,6 +26,7 @@ mod pki;
 mod protobuf;
 mod query;
 mod render;
+mod request_path;
 mod resources;
 mod router;
 mod selector;
@@ -30,15 +35,17 @@ mod store;
 mod table;
 mod target;
 mod types;
+mod user;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::{resources::Api, store::Store, types::Registry};
+use crate::{authentication::Tokens, resources::Api, store::Store, types::Registry};
+pub use user::UserInfo;
 
 /// What a server needs to know.
 #[derive(Clone, Debug)]
@@ -81,6 +88,7 @@ pub enum Error {
 pub struct ApiServer {
     api: Arc<Api>,
     pki: pki::Pki,
+    tokens: Tokens,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -109,9 +117,12 @@ impl ApiServer {
         resources::ensure(&api)
             .await
             .map_err(|failure| Error::Namespaces(failure.message().to_owned()))?;
+        let mut tokens = Tokens::default();
+        tokens.add(&pki.token, UserInfo::admin());
         Ok(Self {
             api,
             pki,
+            tokens,
             listener,
             address,
         })
@@ -122,9 +133,17 @@ impl ApiServer {
         self.address
     }
 
-    /// A client within this process, already authenticated.
+    /// A client within this process: the user `agentchat-operator`, who is asked about like any other.
     pub fn client(&self) -> kube::Client {
-        kube::Client::new(router::router(self.api.clone()), "default")
+        let router = router::guarded(self.api.clone(), Router::new());
+        kube::Client::new(router.layer(Extension(UserInfo::operator())), "default")
+    }
+
+    /// Takes one more bearer token, in addition to the administrator's.
+    #[must_use]
+    pub fn with_token(mut self, token: &str, user: UserInfo) -> Self {
+        self.tokens.add(token, user);
+        self
     }
 
     /// The administrator's kubeconfig. It holds the token: write it for its owner alone.
@@ -132,13 +151,14 @@ impl ApiServer {
         kubeconfig::admin(self.address, &self.pki.ca, &self.pki.token)
     }
 
-    /// Serves until the shutdown. The `extra` routes are behind the same credential. When it
-    /// returns, watches have ended and answers under way were given a few seconds to finish.
+    /// Serves until the shutdown. The `extra` routes are behind the same authentication and
+    /// authorization, as paths that are no resources; their handlers find the [`UserInfo`] in the request's
+    /// extensions. When it returns, watches have ended and answers under way were given a few seconds to
+    /// finish.
     pub async fn serve(self, extra: Router, shutdown: CancellationToken) -> Result<(), Error> {
-        let admin = auth::Admin::new(&self.pki.token);
-        let router = router::router(self.api.clone())
-            .merge(extra)
-            .layer(middleware::from_fn_with_state(admin, auth::check));
+        let router = router::guarded(self.api.clone(), extra).layer(
+            middleware::from_fn_with_state(Arc::new(self.tokens), authentication::authenticate),
+        );
         let acceptor = TlsAcceptor::from(self.pki.tls);
         let end = async {
             shutdown.cancelled().await;

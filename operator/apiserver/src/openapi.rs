@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     resources::{self, Api},
-    types::{Registry, Resource},
+    types::{Origin, Registry, Resource},
 };
 
 const REVALIDATED: &str = "no-cache, private";
@@ -146,11 +146,16 @@ fn document(registry: &Registry, group: &str, version: &str) -> Value {
             (_, true) => format!("/apis/{group}/{version}/namespaces/{{namespace}}"),
         };
         let collection = format!("{base}/{}", resource.plural);
-        paths.insert(
-            format!("{collection}/{{name}}"),
-            operations(resource, &["get", "put", "patch", "delete"], &name),
-        );
-        paths.insert(collection, operations(resource, &["get", "post"], &name));
+        let of_one = operations(resource, &["get", "put", "patch", "delete"], &name);
+        let of_all = operations(resource, &["get", "post"], &name);
+        for (path, operations) in [
+            (format!("{collection}/{{name}}"), of_one),
+            (collection, of_all),
+        ] {
+            if !operations.is_empty() {
+                paths.insert(path, Value::Object(operations));
+            }
+        }
         schemas.insert(name, schema(resource));
     }
     json!({
@@ -161,13 +166,16 @@ fn document(registry: &Registry, group: &str, version: &str) -> Value {
     })
 }
 
-/// `dev.agentchat.v1alpha1.Agent`, `io.k8s.api.core.v1.Secret`.
+/// `dev.agentchat.v1alpha1.Agent`, `io.k8s.api.core.v1.Secret`,
+/// `io.k8s.api.authorization.v1.SubjectAccessReview`.
 fn schema_name(resource: &Resource) -> String {
-    let prefix = if resource.group.is_empty() {
-        String::from("io.k8s.api.core")
-    } else {
-        let parts: Vec<&str> = resource.group.rsplit('.').collect();
-        parts.join(".")
+    let prefix = match (resource.origin, resource.group.split('.').next()) {
+        (Origin::BuiltIn, None | Some("")) => String::from("io.k8s.api.core"),
+        (Origin::BuiltIn, Some(short)) => format!("io.k8s.api.{short}"),
+        (Origin::Custom, _) => {
+            let parts: Vec<&str> = resource.group.rsplit('.').collect();
+            parts.join(".")
+        }
     };
     format!("{prefix}.{}.{}", resource.version, resource.kind)
 }
@@ -176,12 +184,17 @@ fn kind(resource: &Resource) -> Value {
     json!({"group": resource.group, "version": resource.version, "kind": resource.kind})
 }
 
-fn operations(resource: &Resource, methods: &[&str], schema: &str) -> Value {
+/// What can be done at a path; empty when the type's verbs are none of these methods.
+fn operations(resource: &Resource, methods: &[&str], schema: &str) -> Map<String, Value> {
     let reference = json!({"$ref": format!("#/components/schemas/{schema}")});
-    let written = |method: &str| !matches!(method, "get");
     let mut operations = Map::new();
     for method in methods {
-        if written(method) && !resource.writable {
+        let verb = match *method {
+            "post" => "create",
+            "put" => "update",
+            same => same,
+        };
+        if !resource.verbs().contains(&verb) {
             continue;
         }
         let mut parameters = Vec::new();
@@ -194,11 +207,11 @@ fn operations(resource: &Resource, methods: &[&str], schema: &str) -> Value {
                 }));
             }
         }
-        let action = if *method == "post" { "post" } else { *method };
+
         operations.insert(
             (*method).to_owned(),
             json!({
-                "x-kubernetes-action": action,
+                "x-kubernetes-action": method,
                 "x-kubernetes-group-version-kind": kind(resource),
                 "parameters": parameters,
                 "responses": {"200": {
@@ -208,7 +221,7 @@ fn operations(resource: &Resource, methods: &[&str], schema: &str) -> Value {
             }),
         );
     }
-    Value::Object(operations)
+    operations
 }
 
 /// The schema with what every object has.

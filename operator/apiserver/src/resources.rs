@@ -3,6 +3,7 @@
 mod delete;
 mod list;
 mod namespace;
+mod review;
 mod watch;
 mod write;
 
@@ -27,6 +28,7 @@ use crate::{
     table::Include,
     target::Target,
     types::Registry,
+    user::UserInfo,
 };
 pub use namespace::{collect, ensure};
 
@@ -45,6 +47,7 @@ pub struct Api {
 
 /// One request, understood.
 struct Call {
+    user: UserInfo,
     target: Target,
     query: Query,
     headers: HeaderMap,
@@ -81,13 +84,15 @@ pub async fn handle(State(api): State<Arc<Api>>, request: Request) -> Response {
 }
 
 async fn dispatch(api: &Arc<Api>, request: Request) -> Result<Response, Failure> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let user = parts.extensions.remove::<UserInfo>();
     let Some(target) = Target::parse(&api.registry, parts.uri.path()) else {
         return Ok(no_such_path());
     };
     let mut query = Query::parse(parts.uri.query().unwrap_or_default())?;
     query.watch |= target.watch;
     let call = Call {
+        user: user.ok_or_else(Failure::unauthorized)?,
         target,
         representation: accept::negotiate(&parts.headers)?,
         include: Include::parse(query.include_object.as_deref())?,
@@ -95,6 +100,12 @@ async fn dispatch(api: &Arc<Api>, request: Request) -> Result<Response, Failure>
         headers: parts.headers,
     };
     let method = parts.method;
+    if let Some(review) = call.target.resource.review {
+        return match (&method, &call.target.name) {
+            (&Method::POST, None) => review::answer(&call, review, &body::read(body).await?),
+            _ => Err(refuse(&call, &method)),
+        };
+    }
     if !call.target.resource.writable && method != Method::GET {
         return Err(refuse(&call, &method));
     }

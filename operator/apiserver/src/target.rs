@@ -1,10 +1,9 @@
 //! Which objects a path means.
 
-use std::{borrow::Cow, sync::Arc};
-
-use percent_encoding::percent_decode_str;
+use std::sync::Arc;
 
 use crate::{
+    request_path::ResourcePath,
     store::Key,
     types::{Registry, Resource},
 };
@@ -36,55 +35,25 @@ pub struct Target {
 impl Target {
     /// Reads a path below `/api/v1` or `/apis/GROUP/VERSION`. `None`: no such resource.
     pub fn parse(registry: &Registry, path: &str) -> Option<Self> {
-        let decode = |segment| percent_decode_str(segment).decode_utf8();
-        let decoded: Vec<Cow<'_, str>> = path
-            .trim_start_matches('/')
-            .split('/')
-            .map(decode)
-            .collect::<Result<_, _>>()
-            .ok()?;
-        let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
-        let (group, version, rest) = match segments.as_slice() {
-            ["api", version, rest @ ..] => ("", *version, rest),
-            ["apis", group, version, rest @ ..] if !group.is_empty() => (*group, *version, rest),
-            _ => return None,
-        };
-        let (watch, rest) = match rest {
-            ["watch", rest @ ..] => (true, rest),
-            rest => (false, rest),
-        };
-        let find = |plural: &str| registry.find(group, version, plural).cloned();
-        let (resource, namespace, rest) = match rest {
-            // A namespace's own subresources shadow types of that name.
-            ["namespaces", _, "status" | "finalize"] => (find("namespaces")?, None, &rest[1..]),
-            ["namespaces", namespace, plural, rest @ ..] => {
-                (find(plural)?, Some((*namespace).to_owned()), rest)
-            }
-            [plural, rest @ ..] => (find(plural)?, None, rest),
-            [] => return None,
-        };
-        let (name, subresource) = match rest {
-            [] | [""] => (None, None),
-            [name] => (Some((*name).to_owned()), None),
-            [name, "status"] if resource.status => {
-                (Some((*name).to_owned()), Some(Subresource::Status))
-            }
-            [name, "finalize"] if resource.finalize => {
-                (Some((*name).to_owned()), Some(Subresource::Finalize))
-            }
-            _ => return None,
+        let path = ResourcePath::parse(path)?;
+        let resource = registry.find(&path.group, &path.version, &path.resource)?;
+        let subresource = match path.subresource.as_deref() {
+            None => None,
+            Some("status") if resource.status => Some(Subresource::Status),
+            Some("finalize") if resource.finalize => Some(Subresource::Finalize),
+            Some(_) => return None,
         };
         // A namespaced object has its namespace in the path, another has not.
-        let scoped = namespace.is_some();
-        if scoped && !resource.namespaced || !scoped && resource.namespaced && name.is_some() {
+        let scoped = path.namespace.is_some();
+        if scoped && !resource.namespaced || !scoped && resource.namespaced && path.name.is_some() {
             return None;
         }
         Some(Self {
-            resource,
-            namespace,
-            name,
+            resource: resource.clone(),
+            namespace: path.namespace,
+            name: path.name,
             subresource,
-            watch,
+            watch: path.watch,
         })
     }
 

@@ -4,6 +4,7 @@
 
 mod builtin;
 mod crd;
+mod review;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use agentchat_schema::{NameRule, Schema};
 use serde_json::Value;
 
 pub use crd::Error;
+pub use review::Review;
 
 /// How a type's bodies are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +67,8 @@ pub struct Resource {
     pub finalize: bool,
     /// Whether objects can be written.
     pub writable: bool,
+    /// The question that it asks, when it is one: answered, and never stored.
+    pub review: Option<Review>,
     /// Where the type comes from.
     pub origin: Origin,
     /// Structural schema (`openAPIV3Schema`).
@@ -105,7 +109,9 @@ impl Resource {
 
     /// What can be done with it, as discovery says.
     pub fn verbs(&self) -> &'static [&'static str] {
-        if self.writable {
+        if self.review.is_some() {
+            &["create"]
+        } else if self.writable {
             &[
                 "create",
                 "delete",
@@ -131,7 +137,11 @@ pub struct Registry {
 impl Registry {
     /// The built-in types and those of the given CustomResourceDefinitions (YAML).
     pub fn new(crds: &[String]) -> Result<Self, Error> {
-        let mut resources: Vec<Arc<Resource>> = builtin::all()?.into_iter().map(Arc::new).collect();
+        let mut resources: Vec<Arc<Resource>> = builtin::all()?
+            .into_iter()
+            .chain(review::all()?)
+            .map(Arc::new)
+            .collect();
         for text in crds {
             let resource = crd::parse(text)?;
             if resources

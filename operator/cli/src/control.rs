@@ -2,6 +2,7 @@
 
 use std::{fs, io};
 
+use agentchat_manifests::ApplyError;
 use anyhow::{Context, Result, anyhow};
 use kube::{
     Client, Config,
@@ -14,6 +15,8 @@ use crate::{
     state::State,
 };
 
+/// Who changes fields, for the API's books.
+pub const FIELD_MANAGER: &str = "agentctl";
 /// Name of the operator's program and service.
 pub const OPERATOR: &str = "agentchat-operator";
 
@@ -46,6 +49,15 @@ fn not_up(state: &State) -> anyhow::Error {
     let swarm = state.swarm();
     anyhow!("swarm {swarm} is not up; `agentctl up --swarm {swarm}` brings it up")
         .code(Code::NotFound)
+}
+
+/// Why a manifest was not applied, as an error that says what the API said.
+pub fn not_applied(error: ApplyError) -> anyhow::Error {
+    let what = error.to_string();
+    match error {
+        ApplyError::Refused { source, .. } => told(source, &what),
+        other @ ApplyError::Json { .. } => other.into(),
+    }
 }
 
 /// An answer of the API as an error that says what the API said, and no more.

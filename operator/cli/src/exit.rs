@@ -51,10 +51,10 @@ impl WithCode for anyhow::Error {
     }
 }
 
-impl<T> WithCode for anyhow::Result<T> {
-    type Out = Self;
-    fn code(self, code: Code) -> Self {
-        self.map_err(|error| error.code(code))
+impl<T, E: Into<anyhow::Error>> WithCode for Result<T, E> {
+    type Out = anyhow::Result<T>;
+    fn code(self, code: Code) -> anyhow::Result<T> {
+        self.map_err(|error| error.into().code(code))
     }
 }
 

@@ -5,6 +5,7 @@ mod table;
 pub use table::{columns, short};
 
 use agentchat_api::{Agent, Node};
+use agentchat_manifests::{Kind, OWN_API};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use kube::{Api, Client, ResourceExt, api::ListParams};
@@ -14,9 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     control::{self, told},
     exit::{Code, WithCode},
-    help,
-    manifest::{Kind, OWN_API},
-    output,
+    help, output,
     state::State,
 };
 

@@ -40,6 +40,8 @@ Examples:
       For scripts: returns when all agents are ready.
   agentctl up --swarm two -f two/ --agent-image IMAGE --chat-port 6668
       A second swarm on the same machine.
+  render-manifests | agentctl up --detach -f - --agent-image IMAGE
+      Manifests from standard input, which has to be given again with each `up`.
 
 It can be called again at any moment: what is there is kept, what has changed in the manifests is applied.
 When it fails, what this call has started is stopped again.

@@ -1,6 +1,5 @@
 //! `agentctl`: everything that a person does with a swarm. The program is [`run`](run()); the rest is its parts.
 
-pub mod apply;
 pub mod args;
 pub mod chat;
 pub mod check;
@@ -12,7 +11,6 @@ pub mod get;
 pub mod help;
 pub mod interrupt;
 pub mod logs;
-pub mod manifest;
 pub mod output;
 pub mod run;
 pub mod server;

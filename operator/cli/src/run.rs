@@ -1,17 +1,15 @@
 //! `agentctl run`: an Agent from a command line.
 
+use agentchat_manifests::{ApplyError, Manifest, OWN_API, Overlay, create};
 use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
-    apply,
-    control::{self, told},
+    control::{self, FIELD_MANAGER, not_applied},
     exit::{Code, WithCode},
     get::{Form, render},
-    help,
-    manifest::{Manifest, OWN_API, Overlay},
-    output,
+    help, output,
     state::{Credentials, Remembered, State},
     up,
 };
@@ -80,17 +78,16 @@ impl Run {
             return Ok(output::put(render(&manifest.effective(), form)?)?);
         }
         let client = control::running_client(state).await?;
-        let value = apply::annotated(&manifest)?;
-        let made =
-            apply::create(&client, &manifest, &value)
-                .await
-                .map_err(|error| match &error {
-                    kube::Error::Api(status) if status.code == 409 => anyhow!(
-                        "{} exists already; choose another name, or delete it first",
-                        manifest.title()
-                    ),
-                    _ => told(error, &format!("{} was not accepted", manifest.title())),
-                })?;
+        let made = create(&client, &manifest, FIELD_MANAGER).await;
+        let made = made.map_err(|error| match error {
+            ApplyError::Refused {
+                title,
+                source: kube::Error::Api(status),
+            } if status.code == 409 => {
+                anyhow!("{title} exists already; choose another name, or delete it first")
+            }
+            other => not_applied(other),
+        })?;
         match self.output {
             Some(form) => output::put(render(&made, form)?)?,
             None => output::put(format_args!("{} created\n", manifest.title()))?,

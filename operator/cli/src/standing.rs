@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     fn made(suspend: bool, generation: i64, status: Value) -> Agent {
-        let value = json!({"apiVersion": crate::manifest::OWN_API, "kind": "Agent",
+        let value = json!({"apiVersion": agentchat_manifests::OWN_API, "kind": "Agent",
             "metadata": {"name": "ada", "generation": generation},
             "spec": {"mission": "x", "suspend": suspend}, "status": status});
         serde_json::from_value(value).unwrap()

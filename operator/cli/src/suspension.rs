@@ -1,6 +1,7 @@
 //! Agents put to rest by `down`, and woken by `up`: exactly those that `down` has put to rest.
 
 use agentchat_api::Agent;
+use agentchat_manifests::{Kind, Manifest};
 use anyhow::Result;
 use kube::{
     Api, Client, ResourceExt,
@@ -8,7 +9,10 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::{apply::FIELD_MANAGER, control::told, get::all_agents, manifest::Manifest};
+use crate::{
+    control::{FIELD_MANAGER, told},
+    get::all_agents,
+};
 
 /// Who put an Agent to rest.
 const SUSPENDED_BY: &str = "agentchat.dev/suspended-by";
@@ -40,7 +44,7 @@ pub async fn lift(client: &Client, manifests: &[Manifest]) -> Result<usize> {
         let same = |m: &&Manifest| m.name == agent.name_any() && m.namespace == agent.namespace();
         let manifest = manifests
             .iter()
-            .filter(|m| m.kind == crate::manifest::Kind::Agent)
+            .filter(|m| m.kind == Kind::Agent)
             .find(same);
         let rests = manifest
             .and_then(|m| m.source.pointer("/spec/suspend"))

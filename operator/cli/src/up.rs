@@ -33,7 +33,7 @@ pub use credentials::{Given, exposed};
 #[derive(Debug, Args)]
 #[command(after_help = help::UP)]
 pub struct Up {
-    /// A manifest, or a folder of them; may be repeated. Remembered.
+    /// A manifest, a folder of them, or - for standard input; may be repeated. Remembered.
     #[arg(long = "file", short = 'f', value_name = "PATH")]
     files: Vec<PathBuf>,
     /// Returns when the agents are ready, instead of showing their conversation.

@@ -11,7 +11,12 @@ pub(super) fn all() -> Result<Vec<Resource>, Error> {
     Ok(vec![namespaces()?, secrets()?, config_maps()?, events()?])
 }
 
-fn core(kind: &str, plural: &str, short: &[&str], schema: Value) -> Result<Resource, Error> {
+pub(super) fn core(
+    kind: &str,
+    plural: &str,
+    short: &[&str],
+    schema: Value,
+) -> Result<Resource, Error> {
     Ok(Resource {
         group: String::new(),
         version: "v1".into(),
@@ -25,6 +30,7 @@ fn core(kind: &str, plural: &str, short: &[&str], schema: Value) -> Result<Resou
         status: false,
         finalize: false,
         writable: true,
+        review: None,
         origin: Origin::BuiltIn,
         schema: Schema::new(schema)?,
         columns: vec![age()],

@@ -69,6 +69,7 @@ pub(super) fn parse(text: &str) -> Result<Resource, Error> {
         status,
         finalize: false,
         writable: true,
+        review: None,
         origin: Origin::Custom,
         schema: Schema::new(schema)?,
         columns,

@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod errors;
+mod identity;
 mod server;
 mod verbs;

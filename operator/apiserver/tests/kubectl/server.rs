@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use agentchat_apiserver::{ApiServer, Options};
+use agentchat_apiserver::{ApiServer, Options, UserInfo};
 use axum::{Router, routing::get};
 use tokio::{
     io::AsyncWriteExt,
@@ -18,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Nothing here takes longer on a machine that is busy.
 pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Token of the user `eve`, who is authenticated and nothing more.
+pub const EVE: &str = "--token=token-of-eve";
 
 /// A running server.
 pub struct Server {
@@ -70,7 +73,11 @@ impl Server {
             ],
         })
         .await
-        .unwrap();
+        .unwrap()
+        .with_token(
+            "token-of-eve",
+            UserInfo::new("eve", &["system:authenticated"]),
+        );
         std::fs::write(folder.path().join("kubeconfig"), server.kubeconfig()).unwrap();
         let shutdown = CancellationToken::new();
         let extra = Router::new().route("/extra", get(async || "an extra route"));

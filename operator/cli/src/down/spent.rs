@@ -73,7 +73,7 @@ mod tests {
         let agent = |name: &str, turns: u64| {
             let usage =
                 json!({"turns": turns, "tokensIn": 10, "tokensOut": 1, "costUSD": "0.5000"});
-            let value = json!({"apiVersion": crate::manifest::OWN_API, "kind": "Agent",
+            let value = json!({"apiVersion": agentchat_manifests::OWN_API, "kind": "Agent",
                 "metadata": {"name": name}, "spec": {"mission": "x"}, "status": {"usage": usage}});
             serde_json::from_value::<Agent>(value).unwrap()
         };

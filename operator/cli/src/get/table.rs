@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_table_names_what_is_not_ready() {
         let agent = |name: &str, status: serde_json::Value| {
-            let value = json!({"apiVersion": crate::manifest::OWN_API, "kind": "Agent",
+            let value = json!({"apiVersion": agentchat_manifests::OWN_API, "kind": "Agent",
                 "metadata": {"name": name, "namespace": "default"}, "spec": {"mission": "x"}, "status": status});
             serde_json::from_value::<Agent>(value).unwrap()
         };

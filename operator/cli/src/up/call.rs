@@ -1,8 +1,9 @@
 //! The steps of one `up`, in order.
 
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::{collections::BTreeSet, io::stdin, net::Ipv4Addr, path::PathBuf};
 
 use agentchat_api::Node;
+use agentchat_manifests::{Applied, Kind, Manifest, apply, check_references, load};
 use anyhow::Result;
 use kube::{Api, Client, ResourceExt, api::ListParams};
 use tokio_util::sync::CancellationToken;
@@ -13,12 +14,11 @@ use super::{
     ports, ready,
 };
 use crate::{
-    apply::{self, Applied},
     check::{self, Engine},
-    control::told,
+    control::{FIELD_MANAGER, not_applied, told},
     exit::{Code, WithCode, code_of},
     get::all_agents,
-    manifest::{self, Kind, Manifest},
+    interrupt::interrupted,
     output::{NAME, Progress},
     service,
     state::{Credentials, Remembered, State},
@@ -71,9 +71,9 @@ impl Call<'_> {
         let before = remembered.as_ref().map(|remembered| remembered.api_listen);
         let choice = self.up.choose(self.state, remembered, credential);
         let chosen = choice.code(Code::Invalid)?;
-        let mut manifests = manifest::load(&chosen.manifests).code(Code::Invalid)?;
+        let mut manifests = self.manifests(chosen.manifests.clone()).await?;
         if first {
-            manifest::check_references(&manifests).code(Code::Invalid)?;
+            check_references(&manifests).code(Code::Invalid)?;
         }
         choice::overlay(&chosen).lay_all(&mut manifests);
         ports::check_api(self.state, &chosen, before)?;
@@ -86,6 +86,15 @@ impl Call<'_> {
         ));
         choice::check_image(&engine, &chosen).await?;
         Ok((chosen, manifests))
+    }
+
+    /// Reads the manifests. Whoever types them can give up.
+    async fn manifests(&self, paths: Vec<PathBuf>) -> Result<Vec<Manifest>> {
+        let read = tokio::task::spawn_blocking(move || load(&paths, stdin()));
+        tokio::select! {
+            read = read => read?.code(Code::Invalid),
+            () = self.interrupt.cancelled() => Err(interrupted()),
+        }
     }
 
     /// The rest of the services, and all that is declared.
@@ -171,7 +180,9 @@ impl Call<'_> {
     async fn apply(&self, client: &Client, manifests: &[&Manifest]) -> Result<BTreeSet<String>> {
         let mut changed = BTreeSet::new();
         for manifest in manifests {
-            let applied = apply::apply(client, manifest).await?;
+            let applied = apply(client, manifest, FIELD_MANAGER)
+                .await
+                .map_err(not_applied)?;
             if applied != Applied::Unchanged {
                 changed.insert(manifest.title());
             }

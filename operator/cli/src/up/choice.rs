@@ -3,14 +3,15 @@
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
 };
 
+use agentchat_manifests::{Overlay, Source};
 use anyhow::{Context, Result, bail};
 
 use super::{Up, credentials::Credential, model_url};
 use crate::{
     check::{self, Engine, default_socket},
-    manifest::Overlay,
     service,
     state::{Credentials, Remembered, State},
     swarm::MODEL,
@@ -41,10 +42,22 @@ impl Up {
         chosen.api_listen = self.api_listen.unwrap_or(chosen.api_listen);
         chosen.chat_port = self.chat_port.or(chosen.chat_port);
         if !self.files.is_empty() {
-            let absolute = |path: &std::path::PathBuf| {
+            let absolute = |path: &PathBuf| {
+                if Source::from(path.as_path()).is_input() {
+                    return Ok(path.clone());
+                }
                 fs::canonicalize(path).with_context(|| format!("{} can't be read", path.display()))
             };
             chosen.manifests = self.files.iter().map(absolute).collect::<Result<_>>()?;
+        } else if chosen
+            .manifests
+            .iter()
+            .any(|path| Source::from(path.as_path()).is_input())
+        {
+            bail!(
+                "the manifests of the last `up` came from standard input, which is not remembered; give all of \
+                 them again with -f"
+            );
         }
         if credential.is_some() {
             chosen.credentials = Credentials::Given;
@@ -111,4 +124,38 @@ pub async fn check_image(engine: &Engine, chosen: &Remembered) -> Result<()> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        up: Up,
+    }
+
+    #[test]
+    fn manifests_from_standard_input_must_be_given_again() {
+        let base = tempfile::tempdir().unwrap();
+        let state = State::below(base.path(), "x");
+        state.create().unwrap();
+        let listen = "127.0.0.1:7443".parse().unwrap();
+        let mut remembered = Remembered::new("/s".into(), "image".into(), listen);
+        remembered.manifests = vec![base.path().into(), "-".into()];
+        let choose = |line: &str| {
+            let up = Line::parse_from(line.split(' ')).up;
+            up.choose(&state, Some(remembered.clone()), None)
+        };
+        let refused = choose("up").unwrap_err().to_string();
+        assert!(
+            refused.contains("give all of them again with -f"),
+            "{refused}"
+        );
+        let chosen = choose("up -f -").unwrap();
+        assert_eq!(chosen.manifests, [PathBuf::from("-")]);
+    }
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use agentchat_api::{API_KEY_KEY, DEFAULT_CREDENTIALS, OAUTH_TOKEN_KEY};
+use agentchat_manifests::{Kind, Manifest};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
@@ -18,11 +19,7 @@ use kube::{
     api::{DeleteParams, ObjectMeta, PostParams},
 };
 
-use crate::{
-    control::told,
-    manifest::{Kind, Manifest},
-    state::Credentials,
-};
+use crate::{control::told, state::Credentials};
 
 /// Where Agents are made that name no namespace.
 const DEFAULT_NAMESPACE: &str = "default";

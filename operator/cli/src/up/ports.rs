@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use agentchat_api::ServerSpec;
+use agentchat_manifests::Manifest;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
@@ -10,7 +11,6 @@ use crate::{
     check,
     control::OPERATOR,
     exit::{Code, WithCode},
-    manifest::Manifest,
     service,
     state::{Remembered, State},
     swarm::SERVER,
@@ -79,7 +79,7 @@ mod tests {
 
     fn server(name: &str, port: u16) -> Manifest {
         let spec = json!({"role": "Server", "machine": {"local": {}}, "server": {"port": port}});
-        let value = json!({"apiVersion": crate::manifest::OWN_API, "kind": "Node",
+        let value = json!({"apiVersion": agentchat_manifests::OWN_API, "kind": "Node",
             "metadata": {"name": name}, "spec": spec});
         Manifest::read(value).unwrap()
     }

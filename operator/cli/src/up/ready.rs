@@ -6,6 +6,7 @@ use std::{
 };
 
 use agentchat_api::{Agent, Node, is_true};
+use agentchat_manifests::Manifest;
 use anyhow::{Result, anyhow};
 use kube::{Api, Client, ResourceExt, api::ListParams};
 
@@ -14,7 +15,6 @@ use crate::{
     exit::{Code, WithCode, code_of},
     get::all_agents,
     logs,
-    manifest::Manifest,
     output::{FAINT, Progress},
     standing::{self, NO_ANSWER, Outlook, Standing},
     swarm::Swarm,

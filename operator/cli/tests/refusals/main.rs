@@ -160,6 +160,38 @@ fn a_manifest_is_refused_by_place_field_value_and_what_is_allowed() {
 }
 
 #[test]
+fn manifest_on_standard_input_is_refused_by_document_and_line() {
+    let place = Place::new();
+    let agent = "apiVersion: agentchat.dev/v1alpha1\nkind: Agent\nmetadata: {name: ada}\n";
+    let text = format!("{agent}spec: {{mission: x}}\n---\n{agent}spec: {{mission: 3}}\n");
+    let list = format!(
+        "apiVersion: v1\nkind: List\nitems:\n- {}\n- {{kind: Pod, apiVersion: v1}}\n",
+        r#"{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}"#
+    );
+    let up = ["up", "--agent-image", "x", "-f", "-"];
+    for (text, says) in [
+        (
+            text.as_str(),
+            "standard input, document 2 (line 6): Agent ada: spec.mission is 3, but must be text",
+        ),
+        (
+            &list,
+            "standard input, document 1 (line 1), item 2: kind is \"Pod\", but",
+        ),
+        ("", "there is no manifest in standard input"),
+    ] {
+        place.agentctl_reads(&up, text).refused(2).names(&[says]);
+    }
+    let twice = [&up[..], &["-f", "-"]].concat();
+    let said = place.agentctl_reads(&twice, "").refused(2);
+    said.names(&["standard input (-) is given twice"]);
+    // What is good goes on to the next step.
+    let good = format!("{agent}spec: {{mission: x}}\n");
+    let said = place.agentctl_reads(&up, &good).refused(2);
+    said.names(&["no Node of role Client"]);
+}
+
+#[test]
 fn what_a_manifest_refers_to_must_be_there() {
     let place = Place::new();
     let agent = "apiVersion: agentchat.dev/v1alpha1\nkind: Agent\nmetadata: {name: eve}\nspec:\n  mission: x\n  \

@@ -94,7 +94,19 @@ impl Place {
         self.run(&mut command)
     }
 
+    /// The same with a text on its standard input.
+    pub fn agentctl_reads(&self, words: &[&str], text: &str) -> Said {
+        let _turn = turn();
+        let input = fs::File::open(self.file("input", text)).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agentctl"));
+        self.run_with(command.args(words), input.into())
+    }
+
     fn run(&self, command: &mut Command) -> Said {
+        self.run_with(command, Stdio::null())
+    }
+
+    fn run_with(&self, command: &mut Command, input: Stdio) -> Said {
         let state = self.folder.path().join("state");
         command
             .env("XDG_STATE_HOME", &state)
@@ -102,7 +114,7 @@ impl Place {
             .env_remove("AGENTCHAT_SWARM")
             .env_remove("AGENTCHAT_AGENT_IMAGE")
             .env_remove("RUST_LOG")
-            .stdin(Stdio::null());
+            .stdin(input);
         let output = command.output().unwrap();
         let left = fs::read_dir(&state).unwrap();
         Said {

@@ -7,7 +7,7 @@ use serde_json::Value;
 const SHOWN: usize = 60;
 
 /// The field, its value unless it is of a Secret, and what is allowed.
-pub fn sentence(problem: &Problem, secret: bool) -> String {
+pub(crate) fn sentence(problem: &Problem, secret: bool) -> String {
     let field = named(&problem.field);
     match &problem.rule {
         Rule::Unknown { parent, known } => {

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Kind, Manifest};
+use crate::{kind::Kind, manifest::Manifest};
 
 /// What is changed.
 #[derive(Clone, Debug, Default)]
 pub struct Overlay {
     /// Endpoint of the Messages API for Agents that name none: the scripted model's.
     pub base_url: Option<String>,
-    /// Port of chat servers on this machine.
+    /// Port of chat servers on the machine of the swarm.
     pub chat_port: Option<u16>,
 }
 
@@ -38,6 +38,7 @@ impl Overlay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kind::OWN_API;
 
     fn laid(source: Value) -> Value {
         let overlay = Overlay {
@@ -51,7 +52,7 @@ mod tests {
 
     #[test]
     fn only_what_leaves_it_open_is_changed() {
-        let node = |spec| json!({"apiVersion": super::super::OWN_API, "kind": "Node", "metadata": {"name": "n"}, "spec": spec});
+        let node = |spec| json!({"apiVersion": OWN_API, "kind": "Node", "metadata": {"name": "n"}, "spec": spec});
         let server = laid(node(
             json!({"role": "Server", "machine": {"local": {}}, "server": {"port": 1, "profile": "public"}}),
         ));
@@ -70,7 +71,7 @@ mod tests {
                 .get("server")
                 .is_none()
         );
-        let agent = |runtime| json!({"apiVersion": super::super::OWN_API, "kind": "Agent", "metadata": {"name": "a"}, "spec": {"mission": "x", "runtime": runtime}});
+        let agent = |runtime| json!({"apiVersion": OWN_API, "kind": "Agent", "metadata": {"name": "a"}, "spec": {"mission": "x", "runtime": runtime}});
         let runtime = laid(agent(json!({"model": "m"})))["runtime"].clone();
         assert_eq!(runtime, json!({"model": "m", "baseUrl": "http://m:1"}));
         assert_eq!(

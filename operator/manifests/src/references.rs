@@ -1,16 +1,23 @@
 //! What Agents refer to, looked for among the manifests of a swarm that is new: nothing else can be there.
 
 use agentchat_api::{DEFAULT_CREDENTIALS, SYSTEM_NAMESPACE};
-use anyhow::{Result, bail};
 use serde_json::Value;
 
-use super::{Kind, Manifest};
+use crate::{kind::Kind, manifest::Manifest};
 
 /// Namespaces that are there from the beginning.
 const THERE: [&str; 3] = ["default", "kube-system", SYSTEM_NAMESPACE];
 
-/// Fails, with all that is missing, when an Agent refers to what no manifest declares.
-pub fn check(manifests: &[Manifest]) -> Result<()> {
+/// What manifests refer to and none declares; one sentence for each.
+#[derive(Debug, thiserror::Error)]
+#[error("something is missing; add it to the manifests:\n  {}", .0.join("\n  "))]
+pub struct MissingReferences(pub Vec<String>);
+
+/// Looks for what Agents refer to, and for the Namespaces of all.
+///
+/// # Errors
+/// With all that no manifest declares.
+pub fn check_references(manifests: &[Manifest]) -> Result<(), MissingReferences> {
     let agents = || manifests.iter().filter(|m| m.kind == Kind::Agent);
     let mut missing: Vec<_> = agents()
         .flat_map(|agent| of_agent(agent, manifests))
@@ -36,10 +43,10 @@ pub fn check(manifests: &[Manifest]) -> Result<()> {
         (!declared).then(|| format!("{}: its Namespace {namespace}", m.title()))
     }));
     if missing.is_empty() {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(MissingReferences(missing))
     }
-    let missing = missing.join("\n  ");
-    bail!("something is missing; add it to the manifests:\n  {missing}");
 }
 
 fn of_agent(agent: &Manifest, manifests: &[Manifest]) -> Vec<String> {
@@ -96,7 +103,7 @@ fn lacks(
     manifests: &[Manifest],
 ) -> Option<String> {
     let (name, key) = (reference["name"].as_str()?, reference["key"].as_str()?);
-    // Made by agentctl itself.
+    // Made from the credential of who brings the swarm up.
     if kind == Kind::Secret && name == DEFAULT_CREDENTIALS {
         return None;
     }
@@ -124,7 +131,7 @@ mod tests {
 
     fn made(kind: Kind, name: &str, rest: Value) -> Manifest {
         let mut value = rest;
-        value["apiVersion"] = kind.resource().api_version.into();
+        value["apiVersion"] = kind.api_version().into();
         value["kind"] = kind.name().into();
         value["metadata"] = json!({"name": name});
         Manifest::read(value).unwrap()
@@ -136,7 +143,7 @@ mod tests {
             "personality": [{"configMapRef": {"name": "texts", "key": "ada"}}, {"inline": "y"}],
             "credentials": {"apiKey": {"secretKeyRef": {"name": "keys", "key": "mine"}}}});
         let mut all = vec![made(Kind::Agent, "ada", json!({"spec": spec}))];
-        let said = check(&all).unwrap_err().to_string();
+        let said = check_references(&all).unwrap_err().to_string();
         for says in [
             "spec.personality[0].configMapRef refers to ConfigMap texts",
             "spec.credentials.apiKey.secretKeyRef refers to Secret keys",
@@ -158,13 +165,13 @@ mod tests {
             "keys",
             json!({"stringData": {"mine": "x"}}),
         ));
-        let said = check(&all).unwrap_err().to_string();
+        let said = check_references(&all).unwrap_err().to_string();
         assert!(said.contains("key ada of ConfigMap texts"), "{said}");
         assert_eq!(said.lines().count(), 2, "{said}");
         all[3] = made(Kind::ConfigMap, "texts", json!({"data": {"ada": "x"}}));
-        check(&all).unwrap();
+        check_references(&all).unwrap();
         all[3].namespace = Some("elsewhere".into());
-        let said = check(&all).unwrap_err().to_string();
+        let said = check_references(&all).unwrap_err().to_string();
         assert!(said.contains("its Namespace elsewhere"), "{said}");
     }
 }

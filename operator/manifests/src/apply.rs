@@ -4,25 +4,21 @@
 //! What the file says is kept in kubectl's own annotation, so that `kubectl apply` of the same file goes on
 //! from there; what the swarm changed in it is kept in another.
 
-mod patch;
-
-use anyhow::Result;
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{DynamicObject, Patch, PatchParams},
 };
 use serde_json::{Value, json};
 
-use crate::{control::told, manifest::Manifest};
-
-pub use patch::{merge, three_way};
+use crate::{
+    manifest::Manifest,
+    patch::{merge, three_way},
+};
 
 /// kubectl's annotation.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Ours, next to it.
 const OVERLAY: &str = "agentchat.dev/overlay";
-/// Who changes fields, for the API's books.
-pub const FIELD_MANAGER: &str = "agentctl";
 
 /// What became of a manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +31,27 @@ pub enum Applied {
     Unchanged,
 }
 
+/// Why a manifest was not applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The API refuses it, or can't be reached.
+    #[error("{title} was not accepted")]
+    Refused {
+        /// The object.
+        title: String,
+        /// What the API says.
+        source: kube::Error,
+    },
+    /// It can't be written as JSON.
+    #[error("{title} can't be written as JSON")]
+    Json {
+        /// The object.
+        title: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
 /// The objects of a manifest's kind, where it belongs.
 pub fn api(client: &Client, manifest: &Manifest) -> Api<DynamicObject> {
     let resource = manifest.kind.resource();
@@ -44,20 +61,28 @@ pub fn api(client: &Client, manifest: &Manifest) -> Api<DynamicObject> {
     }
 }
 
-/// Applies one manifest.
-pub async fn apply(client: &Client, manifest: &Manifest) -> Result<Applied> {
-    let refused = |error| told(error, &format!("{} was not accepted", manifest.title()));
-    let wanted = annotated(manifest)?;
+/// Applies one manifest. `manager` is who changes fields, for the API's books.
+///
+/// # Errors
+/// When the API refuses it or can't be reached; fields that there are not are refused too.
+pub async fn apply(
+    client: &Client,
+    manifest: &Manifest,
+    manager: &str,
+) -> Result<Applied, ApplyError> {
+    let refused = |error| refused(manifest, error);
     let api = api(client, manifest);
     let Some(live) = api.get_opt(&manifest.name).await.map_err(refused)? else {
-        create(client, manifest, &wanted).await.map_err(refused)?;
+        create(client, manifest, manager).await?;
         return Ok(Applied::Created);
     };
-    let live_value = serde_json::to_value(&live)?;
+    let json = |error| unwritable(manifest, error);
+    let wanted = annotated(manifest).map_err(json)?;
+    let live_value = serde_json::to_value(&live).map_err(json)?;
     let Some(change) = three_way(&original(&live), &wanted, &live_value) else {
         return Ok(Applied::Unchanged);
     };
-    let params = PatchParams::apply(FIELD_MANAGER).validation_strict();
+    let params = PatchParams::apply(manager).validation_strict();
     let patch = Patch::Merge(&change);
     api.patch(&manifest.name, &params, &patch)
         .await
@@ -65,20 +90,39 @@ pub async fn apply(client: &Client, manifest: &Manifest) -> Result<Applied> {
     Ok(Applied::Changed)
 }
 
-/// Creates an object; unknown fields are errors.
-pub async fn create(client: &Client, manifest: &Manifest, value: &Value) -> kube::Result<Value> {
+/// Creates the object of a manifest, so that [`apply`] goes on from there; gives what was made.
+///
+/// # Errors
+/// When there is such an object already, when the API refuses it, and when it can't be reached.
+pub async fn create(
+    client: &Client,
+    manifest: &Manifest,
+    manager: &str,
+) -> Result<Value, ApplyError> {
+    let wanted = annotated(manifest).and_then(|wanted| serde_json::to_vec(&wanted));
+    let body = wanted.map_err(|error| unwritable(manifest, error))?;
     let path = DynamicObject::url_path(&manifest.kind.resource(), manifest.namespace.as_deref());
-    let uri = format!("{path}?fieldManager={FIELD_MANAGER}&fieldValidation=Strict");
-    let body = serde_json::to_vec(value).map_err(kube::Error::SerdeError)?;
+    let uri = format!("{path}?fieldManager={manager}&fieldValidation=Strict");
     let request = http::Request::post(uri)
         .header(http::header::CONTENT_TYPE, "application/json")
         .body(body)
-        .map_err(kube::Error::HttpError)?;
-    client.request(request).await
+        .map_err(|error| refused(manifest, kube::Error::HttpError(error)))?;
+    let made = client.request(request).await;
+    made.map_err(|error| refused(manifest, error))
+}
+
+fn refused(manifest: &Manifest, source: kube::Error) -> ApplyError {
+    let title = manifest.title();
+    ApplyError::Refused { title, source }
+}
+
+fn unwritable(manifest: &Manifest, source: serde_json::Error) -> ApplyError {
+    let title = manifest.title();
+    ApplyError::Json { title, source }
 }
 
 /// The manifest as it is sent: with the overlay on it, and with what the next apply needs to know.
-pub fn annotated(manifest: &Manifest) -> Result<Value> {
+fn annotated(manifest: &Manifest) -> serde_json::Result<Value> {
     let mut wanted = manifest.effective();
     let mut source = manifest.source.clone();
     if source.pointer("/metadata/annotations").is_none() {
@@ -119,7 +163,7 @@ mod tests {
     use super::*;
 
     fn agent(runtime: &Value, overlay: Value) -> Manifest {
-        let source = json!({"apiVersion": crate::manifest::OWN_API, "kind": "Agent",
+        let source = json!({"apiVersion": crate::kind::OWN_API, "kind": "Agent",
             "metadata": {"name": "ada"}, "spec": {"mission": "x", "runtime": runtime}});
         Manifest {
             overlay,

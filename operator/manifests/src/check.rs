@@ -1,16 +1,15 @@
 //! What a manifest says, checked before anything is started: by the schemas that the API server stores by.
 
 use agentchat_api::{Agent, Node, definition};
-use agentchat_schema::{NameRule, Schema, builtin, metadata};
-use anyhow::{Result, bail};
+use agentchat_schema::{NameRule, Problem, Schema, builtin, metadata};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Value, json};
 
-use super::{Kind, sentence::sentence};
+use crate::kind::Kind;
 
-/// Fails with everything that is wrong: each with the field's path, its value, and what is allowed.
-pub fn check(kind: Kind, manifest: &Value) -> Result<()> {
-    let schema = Schema::new(schema(kind)?)?;
+/// Everything that is wrong. Fails when the schema itself can't be used.
+pub(crate) fn problems(kind: Kind, manifest: &Value) -> Result<Vec<Problem>, String> {
+    let schema = Schema::new(schema(kind)?).map_err(|error| error.to_string())?;
     let name_rule = match kind {
         Kind::Namespace => NameRule::Label,
         Kind::Secret | Kind::ConfigMap | Kind::Node | Kind::Agent => NameRule::Subdomain,
@@ -22,22 +21,17 @@ pub fn check(kind: Kind, manifest: &Value) -> Result<()> {
     schema.default(&mut object);
     problems.extend(metadata::validate(&object, name_rule));
     problems.extend(schema.validate(&object));
-    if problems.is_empty() {
-        return Ok(());
-    }
-    let secret = kind == Kind::Secret;
-    let sentences: Vec<_> = problems.iter().map(|p| sentence(p, secret)).collect();
-    bail!(sentences.join("\n  "))
+    Ok(problems)
 }
 
 /// The schema of a kind, as far as people write it.
-fn schema(kind: Kind) -> Result<Value> {
+fn schema(kind: Kind) -> Result<Value, String> {
     let mut schema = match kind {
         Kind::Namespace => builtin::namespace(),
         Kind::Secret => builtin::secret(),
         Kind::ConfigMap => builtin::config_map(),
-        Kind::Node => defined(definition::<Node>()?)?,
-        Kind::Agent => defined(definition::<Agent>()?)?,
+        Kind::Node => defined(definition::<Node>().map_err(|e| e.to_string())?)?,
+        Kind::Agent => defined(definition::<Agent>().map_err(|e| e.to_string())?)?,
     };
     let properties = &mut schema["properties"];
     let name = json!({"description": "Unique within a namespace; can't be changed."});
@@ -54,8 +48,8 @@ fn schema(kind: Kind) -> Result<Value> {
 }
 
 /// The schema in a definition.
-fn defined(definition: CustomResourceDefinition) -> Result<Value> {
-    let mut definition = serde_json::to_value(definition)?;
+fn defined(definition: CustomResourceDefinition) -> Result<Value, String> {
+    let mut definition = serde_json::to_value(definition).map_err(|error| error.to_string())?;
     let schema = definition.pointer_mut("/spec/versions/0/schema/openAPIV3Schema");
     Ok(schema.map(Value::take).unwrap_or_default())
 }
@@ -63,12 +57,13 @@ fn defined(definition: CustomResourceDefinition) -> Result<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sentence::sentence;
 
     fn said(kind: Kind, manifest: &Value) -> String {
-        match check(kind, manifest) {
-            Ok(()) => String::new(),
-            Err(error) => error.to_string(),
-        }
+        let problems = problems(kind, manifest).unwrap();
+        let secret = kind == Kind::Secret;
+        let all: Vec<_> = problems.iter().map(|p| sentence(p, secret)).collect();
+        all.join("\n")
     }
 
     fn of(kind: Kind, spec: &Value) -> String {
