@@ -1,7 +1,9 @@
 //! Access to agents, next to the Kubernetes-style API and behind the same credential:
 //! `GET /access/v1/namespaces/{namespace}/agents/{name}/log?follow=true&tail=100`.
 
-use agentchat_driver::ContainerPhase;
+use agentchat_api::Agent;
+use agentchat_controller::{EngineState, Engines};
+use agentchat_driver::{ContainerPhase, Selector};
 use axum::{
     Router,
     body::Body,
@@ -11,18 +13,26 @@ use axum::{
     routing::get,
 };
 use futures::StreamExt;
+use kube::{Api, Client};
 use serde::Deserialize;
 
-use crate::SharedEngine;
+/// What answers are made from.
+#[derive(Clone)]
+pub struct Access {
+    /// Access to the API.
+    pub client: Client,
+    /// Engines by Node.
+    pub engines: Engines,
+}
 
 /// The routes.
-pub fn router(engine: SharedEngine) -> Router {
+pub fn router(access: Access) -> Router {
     Router::new()
         .route(
             "/access/v1/namespaces/{namespace}/agents/{name}/log",
             get(log),
         )
-        .with_state(engine)
+        .with_state(access)
 }
 
 /// What of the log is wanted.
@@ -33,26 +43,59 @@ struct LogQuery {
     tail: Option<u32>,
 }
 
+type Refusal = (StatusCode, String);
+
 async fn log(
-    State(engine): State<SharedEngine>,
+    State(access): State<Access>,
     Path((namespace, name)): Path<(String, String)>,
     Query(query): Query<LogQuery>,
-) -> Response {
-    let found = match engine.find(&namespace, &name).await {
-        Ok(found) => found,
-        Err(error) => return (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
+) -> Result<Response, Refusal> {
+    let unavailable = |message| (StatusCode::SERVICE_UNAVAILABLE, message);
+    let node = node_of(&access, &namespace, &name).await?;
+    let connection = match access.engines.state(&node) {
+        EngineState::Connected(connection) => connection,
+        EngineState::Connecting => {
+            let message = format!("the engine of Node {node} has not answered yet; try again");
+            return Err(unavailable(message));
+        }
+        EngineState::Unreachable { reason, .. } => {
+            let message = format!("the engine of Node {node} does not answer: {reason}");
+            return Err(unavailable(message));
+        }
     };
+    let selector = Selector::agent(&namespace, &name);
+    let found = connection.engine.find(&selector).await;
+    let found = found.map_err(|error| unavailable(error.to_string()))?;
     // While one replaces another there are two; the running one is the agent.
     let mine = found
         .iter()
         .min_by_key(|c| c.phase != ContainerPhase::Running);
     let Some(container) = mine else {
-        let message = format!("agent {namespace}/{name} has no container; see its status");
-        return (StatusCode::NOT_FOUND, message).into_response();
+        return Err(no_container(&namespace, &name));
     };
-    match engine.logs(&container.id, query.follow, query.tail).await {
-        Ok(stream) => Body::from_stream(stream.map(|chunk| chunk.map_err(std::io::Error::other)))
-            .into_response(),
-        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
-    }
+    let logs = connection
+        .engine
+        .logs(&container.id, query.follow, query.tail)
+        .await;
+    let logs = logs.map_err(|error| (StatusCode::BAD_GATEWAY, error.to_string()))?;
+    let chunks = logs.map(|chunk| chunk.map_err(std::io::Error::other));
+    Ok(Body::from_stream(chunks).into_response())
+}
+
+/// The Node that an agent is on.
+async fn node_of(access: &Access, namespace: &str, name: &str) -> Result<String, Refusal> {
+    let api = Api::<Agent>::namespaced(access.client.clone(), namespace);
+    let agent = api.get_opt(name).await;
+    let agent = agent.map_err(|error| (StatusCode::BAD_GATEWAY, error.to_string()))?;
+    let Some(agent) = agent else {
+        let message = format!("there is no Agent {namespace}/{name}");
+        return Err((StatusCode::NOT_FOUND, message));
+    };
+    let node = agent.status.and_then(|status| status.node_name);
+    node.ok_or_else(|| no_container(namespace, name))
+}
+
+fn no_container(namespace: &str, name: &str) -> Refusal {
+    let message = format!("agent {namespace}/{name} has no container; see its status");
+    (StatusCode::NOT_FOUND, message)
 }

@@ -31,6 +31,13 @@ pub struct Args {
     /// Image of agents that name none.
     #[arg(long, value_name = "IMAGE")]
     pub agent_image: String,
+    /// Image of chat servers whose Node names none.
+    #[arg(long, value_name = "IMAGE")]
+    pub server_image: String,
+    /// Folder of chat servers that an earlier release ran as processes, each in a folder named like its Node: their
+    /// databases are taken along into the volumes of their containers.
+    #[arg(long, value_name = "DIR")]
+    pub earlier_chat_data: Option<PathBuf>,
     /// Where the admin's kubeconfig is written, mode 0600.
     #[arg(long, value_name = "FILE")]
     pub kubeconfig_out: PathBuf,

@@ -5,11 +5,12 @@
 use std::{process::ExitCode, sync::Arc};
 
 use agentchat_apiserver::{ApiServer, Options};
-use agentchat_controller::Settings;
-use agentchat_driver::Podman;
+use agentchat_controller::{Engines, Settings};
+use agentchat_driver::Deadlines;
 use agentchat_operator::{
-    SharedEngine, access,
+    access::{self, Access},
     args::{Args, init_logging, write_private},
+    machines::LocalMachines,
 };
 use anyhow::Context;
 use clap::Parser;
@@ -52,7 +53,11 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let swarm_id = swarm
         .uid()
         .context("the Namespace kube-system has no UID")?;
-    let engine: SharedEngine = Arc::new(Podman::connect(&args.socket, swarm_id.clone())?);
+    let machines = Arc::new(LocalMachines {
+        socket: args.socket,
+        swarm_id: swarm_id.clone(),
+    });
+    let engines = Engines::default();
     write_private(&args.kubeconfig_out, &api.kubeconfig())?;
     info!(swarm = args.swarm, swarm_id, listen = %api.address(), "started");
 
@@ -60,10 +65,18 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let settings = Settings {
         swarm: args.swarm,
         agent_image: args.agent_image,
+        server_image: args.server_image,
+        earlier_chat_data: args.earlier_chat_data,
+        deadlines: Deadlines::default(),
     };
-    let controllers = agentchat_controller::run(client, engine.clone(), settings, shutdown.clone());
+    let access = access::router(Access {
+        client: client.clone(),
+        engines: engines.clone(),
+    });
+    let controllers =
+        agentchat_controller::run(client, machines, engines, settings, shutdown.clone());
     let mut controllers = tasks.spawn(controllers);
-    let mut server = tasks.spawn(api.serve(access::router(engine), shutdown.clone()));
+    let mut server = tasks.spawn(api.serve(access, shutdown.clone()));
     tasks.close();
     // Either of the two must last as long as the process; the second signal ends it at once.
     let early = tokio::select! {

@@ -31,7 +31,11 @@ fn reply(mut stream: UnixStream) -> std::io::Result<()> {
             r#"{"Components": [{"Name": "Podman Engine", "Version": "5.4.2"}], "Version": "5.4.2", "ApiVersion": "1.41"}"#,
         ),
         _ if path.contains("/info") => (200, r#"{"ID": "idle", "DockerRootDir": "/nowhere"}"#),
-        _ if path.contains("/images/") => (200, "{}"),
+        _ if path.contains("/images/") => (200, r#"{"Id": "sha256:1"}"#),
+        _ if path.contains("/volumes/agentchat-engine") => (
+            200,
+            r#"{"Name": "agentchat-engine", "Driver": "local", "Mountpoint": "/nowhere", "Scope": "local", "Options": {}, "Labels": {"agentchat.dev/engine": "idle"}}"#,
+        ),
         _ if path.contains("/networks/") || path.contains("/volumes/") => gone,
         _ if path.contains("/volumes") => (200, r#"{"Volumes": []}"#),
         _ if path.contains("/json") || path.contains("/networks") => (200, "[]"),

@@ -29,30 +29,39 @@ pub struct Person {
     may_say: Instant,
 }
 
+/// A connection that nobody uses yet.
+pub async fn connect(
+    port: u16,
+    ca_pem: &str,
+) -> Result<WebSocketStream<TlsStream<TcpStream>>, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap())
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let failed = |error: &dyn std::error::Error| error.to_string();
+    let tcp = TcpStream::connect(("127.0.0.1", port)).await;
+    let tcp = tcp.map_err(|e| failed(&e))?;
+    let name = "localhost".try_into().unwrap();
+    let tls = TlsConnector::from(Arc::new(config))
+        .connect(name, tcp)
+        .await;
+    let tls = tls.map_err(|e| failed(&e))?;
+    let url = format!("wss://localhost:{port}/");
+    let made = tokio_tungstenite::client_async(url, tls).await;
+    Ok(made.map_err(|e| failed(&e))?.0)
+}
+
 impl Person {
     /// Connects, has its key approved with the admin key, proves it and joins `#general`.
     pub async fn join(port: u16, ca_pem: &str, admin_key: &str) -> Self {
-        let mut roots = rustls::RootCertStore::empty();
-        roots
-            .add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap())
-            .unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        let name = "localhost".try_into().unwrap();
-        let tls = TlsConnector::from(Arc::new(config))
-            .connect(name, tcp)
-            .await
-            .unwrap();
-        let (socket, _) = tokio_tungstenite::client_async(format!("wss://localhost:{port}/"), tls)
-            .await
-            .unwrap();
         let mut person = Self {
-            socket,
+            socket: connect(port, ca_pem).await.unwrap(),
             may_say: Instant::now(),
         };
 

@@ -1,9 +1,14 @@
 //! The stories.
 
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
+
 use bollard::{models::ContainerState, query_parameters::KillContainerOptionsBuilder};
 
 use crate::{
-    processes::{descendants, kill},
+    host::{descendants, kill, listening},
     swarm::{Swarm, docker},
     wait::until,
 };
@@ -15,9 +20,16 @@ async fn state(container: &str) -> ContainerState {
     found.state.unwrap()
 }
 
+/// `kill -9` of a container, through the engine.
+async fn kill_container(container: &str) {
+    let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
+    let killed = docker().kill_container(container, Some(options)).await;
+    killed.unwrap();
+}
+
 /// One swarm through its whole life; one story, since every step starts from the last one's end.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_swarm_talks_survives_and_leaves_nothing() {
+async fn swarm_talks_survives_and_leaves_nothing() {
     let swarm = Swarm::up("e2e-life");
     for agent in AGENTS {
         swarm.ready(agent, |_| true).await;
@@ -48,22 +60,25 @@ async fn a_swarm_talks_survives_and_leaves_nothing() {
     );
 
     // The container is killed: it comes back, and the operator has counted it.
-    let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
-    docker()
-        .kill_container(&container, Some(options))
-        .await
-        .unwrap();
+    kill_container(&container).await;
     swarm.ready("ada", |a| a["status"]["restarts"] == 1).await;
     person.say("And which is green? (3)").await;
     person.hear_all(&AGENTS, "(3)").await;
 
-    // The operator is killed and started again: nothing is started twice, no message is lost.
+    // The operator is killed and comes back by itself: nothing is started twice, no message is lost.
     let said = person.history().await;
     let started = state(&container).await.started_at;
-    kill(swarm.service_pid("agentchat-operator"));
+    kill(swarm.process("agentchat-operator").0);
     person.say("Is anybody in charge? (4)").await;
     person.hear_all(&AGENTS, "(4)").await;
-    swarm.start();
+    until("the operator", async || {
+        let status = swarm.try_agentctl(&["status"]);
+        match swarm.process("agentchat-operator").1 == "1" && status.status.success() {
+            true => Ok(()),
+            false => Err(status),
+        }
+    })
+    .await;
     for agent in AGENTS {
         swarm.ready(agent, |_| true).await;
         assert_eq!(swarm.containers(agent).await.len(), 1, "{agent}");
@@ -77,6 +92,30 @@ async fn a_swarm_talks_survives_and_leaves_nothing() {
         "a message was lost"
     );
 
+    // Nobody but this machine reaches the swarm, also when everybody may come in.
+    let only_here = |port| assert_eq!(listening(port), [Ipv4Addr::LOCALHOST], "port {port}");
+    only_here(swarm.api_port);
+    only_here(swarm.chat_port);
+    let before = swarm.component("chat-server").await;
+    let public = r#"{"spec": {"server": {"profile": "public"}}}"#;
+    swarm.kubectl(&[
+        "patch",
+        "nodes.agentchat.dev",
+        "server-1",
+        "--type=merge",
+        "-p",
+        public,
+    ]);
+    until("the new chat server", async || {
+        let found = swarm.component("chat-server").await;
+        if found == before { Err(found) } else { Ok(()) }
+    })
+    .await;
+    swarm
+        .object_ready("nodes.agentchat.dev", "server-1", |_| true)
+        .await;
+    only_here(swarm.chat_port);
+
     // Deleted: the container is gone, the finalizer released.
     swarm.kubectl(&["delete", "agent", "ada", "--timeout=60s"]);
     assert_eq!(swarm.containers("ada").await, Vec::<String>::new());
@@ -89,6 +128,50 @@ async fn a_swarm_talks_survives_and_leaves_nothing() {
     swarm.purge().await;
     let left = docker().inspect_container(&container, None).await;
     assert!(left.is_err(), "the container is left");
+}
+
+/// The chat server is killed in the middle of a conversation.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_chat_server_is_back_in_seconds_with_every_message() {
+    let swarm = Swarm::up("e2e-chat");
+    let mut person = swarm.person().await;
+    person.say("Is anybody there? (1)").await;
+    person.hear_all(&AGENTS, "(1)").await;
+    let said = person.history().await;
+    let server = swarm.component("chat-server").await;
+    assert_eq!(server.len(), 1);
+    let killed = Instant::now();
+    kill_container(&server[0]).await;
+    until("the chat server", async || swarm.reach_chat().await).await;
+    let away = killed.elapsed();
+    eprintln!("the chat server was away for {:.1} s", away.as_secs_f64());
+    assert!(away < Duration::from_secs(10), "it was away for {away:?}");
+    let mut person = swarm.person().await;
+    assert_eq!(swarm.component("chat-server").await, server);
+    let heard = person.history().await;
+    assert_eq!(
+        heard.get(..said.len()),
+        Some(&said[..]),
+        "a message was lost"
+    );
+    // The agents come back, and the operator has counted it.
+    person.say("Are you there again? (2)").await;
+    person.hear_all(&AGENTS, "(2)").await;
+    let counted = |node: &serde_json::Value| node["status"]["serverRestarts"] == 1;
+    swarm
+        .object_ready("nodes.agentchat.dev", "server-1", counted)
+        .await;
+    // What was said outlives a down as well.
+    swarm.agentctl(&["down"]);
+    swarm.start();
+    let mut person = swarm.person().await;
+    let heard = person.history().await;
+    assert_eq!(
+        heard.get(..said.len()),
+        Some(&said[..]),
+        "a message was lost"
+    );
+    swarm.purge().await;
 }
 
 /// Two swarms on one engine don't disturb each other.

@@ -11,7 +11,10 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bollard::{API_DEFAULT_VERSION, Docker, query_parameters::ListContainersOptionsBuilder};
 use serde_json::Value;
 
-use crate::{chat::Person, wait::until};
+use crate::{
+    chat::{Person, connect},
+    wait::until,
+};
 
 /// A swarm with a state folder of its own.
 pub struct Swarm {
@@ -19,7 +22,7 @@ pub struct Swarm {
     manifests: PathBuf,
     home: tempfile::TempDir,
     pub chat_port: u16,
-    api_port: u16,
+    pub api_port: u16,
     down: bool,
 }
 
@@ -30,7 +33,7 @@ pub fn setting(name: &str) -> String {
     })
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -39,7 +42,7 @@ fn free_port() -> u16 {
 }
 
 /// A program of ours, next to the test.
-fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let test = env::current_exe().unwrap();
     let path = test.parent().unwrap().parent().unwrap().join(name);
     assert!(
@@ -64,7 +67,14 @@ impl Swarm {
 
     /// Brings up what a manifest, or a folder of them, declares.
     pub fn up_with(name: &str, manifests: &Path) -> Self {
-        let swarm = Self {
+        let swarm = Self::new(name, manifests);
+        swarm.start();
+        swarm
+    }
+
+    /// A swarm that was never up.
+    pub fn new(name: &str, manifests: &Path) -> Self {
+        Self {
             name: name.to_owned(),
             manifests: manifests.to_owned(),
             home: tempfile::Builder::new()
@@ -74,18 +84,14 @@ impl Swarm {
             chat_port: free_port(),
             api_port: free_port(),
             down: false,
-        };
-        swarm.start();
-        swarm
+        }
     }
 
     /// `agentctl up --detach`, also for a swarm that runs in part.
     pub fn start(&self) {
         let listen = format!("127.0.0.1:{}", self.api_port);
-        let (socket, image) = (
-            setting("AGENTCHAT_E2E_SOCKET"),
-            setting("AGENTCHAT_E2E_IMAGE"),
-        );
+        let [socket, agent, server, model] = ["SOCKET", "IMAGE", "SERVER_IMAGE", "MODEL_IMAGE"]
+            .map(|name| setting(&format!("AGENTCHAT_E2E_{name}")));
         let port = self.chat_port.to_string();
         self.agentctl(&[
             "up",
@@ -95,7 +101,11 @@ impl Swarm {
             "--socket",
             &socket,
             "--agent-image",
-            &image,
+            &agent,
+            "--server-image",
+            &server,
+            "--model-image",
+            &model,
             "--api-listen",
             &listen,
             "--chat-port",
@@ -125,18 +135,21 @@ impl Swarm {
         String::from_utf8(out.stdout).unwrap()
     }
 
-    fn try_agentctl(&self, args: &[&str]) -> Output {
+    /// agentctl for this swarm.
+    pub fn try_agentctl(&self, args: &[&str]) -> Output {
         Command::new(program("agentctl"))
             .args(args)
             .env("AGENTCHAT_SWARM", &self.name)
             .env("XDG_STATE_HOME", self.home.path())
+            .env("AGENTCHAT_NO_SYSTEMD", "1")
             .env_remove("KUBECONFIG")
             .stdin(Stdio::null())
             .output()
             .unwrap()
     }
 
-    fn state(&self) -> PathBuf {
+    /// The swarm's folder.
+    pub fn state(&self) -> PathBuf {
         self.home.path().join("agentchat").join(&self.name)
     }
 
@@ -165,15 +178,21 @@ impl Swarm {
 
     /// Waits until an Agent's condition Ready is True and `also` holds of it.
     pub async fn ready(&self, agent: &str, also: impl Fn(&Value) -> bool) -> Value {
-        until(&format!("Agent {agent} Ready"), async || {
-            let object = self.get("agents.agentchat.dev", agent);
-            let conditions = object["status"]["conditions"]
-                .as_array()
-                .cloned()
-                .unwrap_or_default();
-            let ready = conditions
-                .iter()
-                .any(|c| c["type"] == "Ready" && c["status"] == "True");
+        self.object_ready("agents.agentchat.dev", agent, also).await
+    }
+
+    /// Waits until an object's condition Ready is True and `also` holds of it.
+    pub async fn object_ready(
+        &self,
+        what: &str,
+        name: &str,
+        also: impl Fn(&Value) -> bool,
+    ) -> Value {
+        until(&format!("{what} {name} Ready"), async || {
+            let object = self.get(what, name);
+            let conditions = object["status"]["conditions"].as_array();
+            let is_ready = |c: &Value| c["type"] == "Ready" && c["status"] == "True";
+            let ready = conditions.is_some_and(|all| all.iter().any(is_ready));
             if ready && also(&object) {
                 Ok(object)
             } else {
@@ -183,57 +202,71 @@ impl Swarm {
         .await
     }
 
+    /// Fails while the chat server does not take connections.
+    pub async fn reach_chat(&self) -> Result<(), String> {
+        connect(self.chat_port, &self.chat_ca()).await.map(drop)
+    }
+
+    fn chat_ca(&self) -> String {
+        let node = self.get("nodes.agentchat.dev", "server-1");
+        node["status"]["caBundle"].as_str().unwrap().to_owned()
+    }
+
     /// A person in the chat.
     pub async fn person(&self) -> Person {
-        let node = self.get("nodes.agentchat.dev", "server-1");
-        let secret: Value = serde_json::from_str(&self.kubectl(&[
+        let secret = [
             "get",
             "secret",
             "-n",
             "agentchat-system",
             "server-1-chat-admin",
-            "-o",
-            "json",
-        ]))
-        .unwrap();
+        ];
+        let secret = self.kubectl(&[&secret[..], &["-o", "json"]].concat());
+        let secret: Value = serde_json::from_str(&secret).unwrap();
         let key = BASE64_STANDARD
             .decode(secret["data"]["key"].as_str().unwrap())
             .unwrap();
-        let ca = node["status"]["caBundle"].as_str().unwrap();
-        Person::join(self.chat_port, ca, std::str::from_utf8(&key).unwrap()).await
+        let key = String::from_utf8(key).unwrap();
+        Person::join(self.chat_port, &self.chat_ca(), &key).await
     }
 
-    /// Host id of a service of the swarm, from its pid file.
-    pub fn service_pid(&self, service: &str) -> i32 {
-        let file = self.state().join(format!("{service}.pid"));
+    /// Host id of a process of the swarm, and the note beside it in its pid file.
+    pub fn process(&self, name: &str) -> (i32, String) {
+        let file = self.state().join(format!("{name}.pid"));
         let text =
             std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-        text.split_whitespace().next().unwrap().parse().unwrap()
+        let words: Vec<_> = text.split_whitespace().collect();
+        (words[0].parse().unwrap(), words[3].to_owned())
     }
 
     /// Containers of an agent of this swarm, running or not.
     pub async fn containers(&self, agent: &str) -> Vec<String> {
+        self.labelled("agentchat.dev/name", agent).await
+    }
+
+    /// Containers of what a Node runs for itself, `chat-server` for one.
+    pub async fn component(&self, component: &str) -> Vec<String> {
+        self.labelled("agentchat.dev/component", component).await
+    }
+
+    async fn labelled(&self, label: &str, value: &str) -> Vec<String> {
         let id = self.get("namespace", "kube-system")["metadata"]["uid"]
             .as_str()
             .unwrap()
             .to_owned();
-        let filters =
-            std::collections::HashMap::from([("label", vec![format!("agentchat.dev/swarm={id}")])]);
+        let labels = vec![
+            format!("agentchat.dev/swarm={id}"),
+            format!("{label}={value}"),
+        ];
+        let filters = std::collections::HashMap::from([("label", labels)]);
         let options = ListContainersOptionsBuilder::new()
             .all(true)
             .filters(&filters)
             .build();
-        let all = docker().list_containers(Some(options)).await.unwrap();
-        let of_agent = |labels: &std::collections::HashMap<String, String>| {
-            labels
-                .get("agentchat.dev/name")
-                .is_some_and(|name| name == agent)
-                && labels.get("agentchat.dev/swarm") == Some(&id)
-        };
-        all.into_iter()
-            .filter(|c| c.labels.as_ref().is_some_and(of_agent))
-            .filter_map(|c| c.id)
-            .collect()
+        // A state that a container has for a moment only may be one that the client does not know.
+        let list = async || docker().list_containers(Some(options.clone())).await;
+        let all = until("the list of containers", list).await;
+        all.into_iter().filter_map(|c| c.id).collect()
     }
 }
 

@@ -312,9 +312,25 @@ pub struct AgentStatus {
     /// What it is doing, as reported from the container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activity: Option<ActivityStatus>,
-    /// What it has used so far, as reported from the container.
+    /// What it has used so far, as reported from its containers: the highest that was reported. Limits are held
+    /// to it, and it goes along to the next container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageStatus>,
+    /// What may still exist on Nodes that were given up; newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub abandoned: Vec<Abandoned>,
+}
+
+/// Something that was given up with the Node it was on.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Abandoned {
+    /// The Node.
+    pub node: String,
+    /// What was last known to be there: a container, a volume.
+    pub what: String,
+    /// When it was given up, RFC 3339.
+    pub time: String,
 }
 
 /// How a container ended.
@@ -349,6 +365,9 @@ pub struct ActivityStatus {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageStatus {
+    /// When the agent was first started, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
     /// Answers of the model.
     #[serde(default)]
     pub turns: u64,

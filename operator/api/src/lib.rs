@@ -11,7 +11,7 @@ mod names;
 mod node;
 
 pub use agent::*;
-pub use condition::{condition, is_true};
+pub use condition::{ConditionType, Reason, Statement, find_condition, is_true, set_condition};
 pub use crd::{crds, definition};
 pub use duration::{DurationError, parse_duration};
 pub use names::*;

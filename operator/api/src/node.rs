@@ -79,6 +79,14 @@ pub struct ServerSpec {
     #[serde(default)]
     #[schemars(length(max = 256), inner(regex(pattern = r"^#[a-zA-Z0-9_-]{1,31}$")))]
     pub channels: Vec<String>,
+    /// A server that is run elsewhere: how everybody reaches it. The operator then runs none; the Secrets
+    /// `<node>-chat-ca` (key `ca.crt`) and `<node>-chat-admin` (key `key`) say whom to trust and how to administer it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^wss?://"))]
+    pub endpoint: Option<String>,
+    /// Image of the chat server; default: the one of this release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// More names and addresses for the server's certificate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
@@ -91,6 +99,8 @@ impl Default for ServerSpec {
             port: default_port(),
             profile: ServerProfile::default(),
             channels: vec![],
+            endpoint: None,
+            image: None,
             advertise: vec![],
         }
     }
@@ -150,12 +160,18 @@ pub struct NodeStatus {
     /// How many agents it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agents: Option<u32>,
+    /// Restarts of the chat server's container, counted by the operator; role Server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_restarts: Option<u32>,
 }
 
 /// Versions of what runs on a Node.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeInfo {
+    /// The engine's own identity; Nodes with the same one share its capacity.
+    #[serde(default)]
+    pub engine_id: String,
     /// Version of Podman.
     pub podman_version: String,
     /// Version of its Docker-compatible API.
@@ -176,6 +192,8 @@ pub enum EndpointScope {
     SameEngine,
     /// From the host itself.
     Host,
+    /// From everywhere.
+    Network,
 }
 
 /// One way to the chat server.

@@ -167,6 +167,7 @@ impl ApiServer {
         tokio::join!(
             serve::run(self.listener, acceptor, router, shutdown.clone()),
             resources::collect(self.api.clone()),
+            resources::expire(self.api.clone()),
             end,
         );
         Ok(())

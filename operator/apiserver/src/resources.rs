@@ -1,6 +1,7 @@
 //! The verbs on objects. One entry for every path below `/api/v1` and `/apis/GROUP/VERSION`.
 
 mod delete;
+mod events;
 mod list;
 mod namespace;
 mod review;
@@ -30,6 +31,7 @@ use crate::{
     types::Registry,
     user::UserInfo,
 };
+pub use events::expire;
 pub use namespace::{collect, ensure};
 
 /// What the verbs work on.
@@ -105,9 +107,6 @@ async fn dispatch(api: &Arc<Api>, request: Request) -> Result<Response, Failure>
             (&Method::POST, None) => review::answer(&call, review, &body::read(body).await?),
             _ => Err(refuse(&call, &method)),
         };
-    }
-    if !call.target.resource.writable && method != Method::GET {
-        return Err(refuse(&call, &method));
     }
     match (&method, call.target.name.clone()) {
         (&Method::GET, Some(name)) if call.query.watch && call.target.watch => {

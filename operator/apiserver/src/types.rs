@@ -65,8 +65,6 @@ pub struct Resource {
     pub status: bool,
     /// Whether `spec.finalizers` keeps objects too, changed by a `finalize` subresource.
     pub finalize: bool,
-    /// Whether objects can be written.
-    pub writable: bool,
     /// The question that it asks, when it is one: answered, and never stored.
     pub review: Option<Review>,
     /// Where the type comes from.
@@ -111,7 +109,7 @@ impl Resource {
     pub fn verbs(&self) -> &'static [&'static str] {
         if self.review.is_some() {
             &["create"]
-        } else if self.writable {
+        } else {
             &[
                 "create",
                 "delete",
@@ -122,8 +120,6 @@ impl Resource {
                 "update",
                 "watch",
             ]
-        } else {
-            &["get", "list", "watch"]
         }
     }
 }

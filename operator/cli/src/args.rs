@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    chat::Chat, completion::Completion, down::Down, get::Get, help, logs::Logs, run::Run,
-    server::Server, service::detached::Detached, up::Up,
+    chat::Chat, completion::Completion, delete::Delete, down::Down, get::Get, help, logs::Logs,
+    operator::supervise::Supervise, run::Run, server::Server, status::Status, up::Up,
 };
 
 /// Brings a swarm of AI agents up, looks at it, talks to it, takes it down.
@@ -24,8 +24,12 @@ pub struct Cli {
 pub enum Command {
     /// Brings a swarm up: control plane, chat server, and what the manifests declare.
     Up(Box<Up>),
-    /// Takes a swarm down: agents rest, services end, what they have made is kept.
+    /// Takes a swarm down: agents, chat server and operator stop, what was made is kept.
     Down(Down),
+    /// Shows whether all is well with the swarm, and who keeps it.
+    Status(Status),
+    /// Deletes Agents or Nodes, with what belongs to them.
+    Delete(Delete),
     /// Shows Agents or Nodes.
     Get(Get),
     /// Makes an Agent with a mission.
@@ -34,13 +38,13 @@ pub enum Command {
     Logs(Logs),
     /// Talks with the agents, or looks at what they say.
     Chat(Box<Chat>),
-    /// Keeps the chat server in order: sends away, keeps out, vouches, lets in.
+    /// Moderates the chat server: kicks, bans, verifies, and decides who may come in.
     Server(Box<Server>),
     /// Prints a completion script for a shell.
     Completion(Completion),
-    /// Becomes a service.
+    /// Keeps the operator where no systemd does.
     #[command(hide = true)]
-    Detached(Detached),
+    Supervise(Supervise),
 }
 
 fn swarm_name(text: &str) -> Result<String, String> {
@@ -66,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_is_consistent_and_swarm_names_are_checked() {
         Cli::command().debug_assert();
         for bad in ["", "-a", "a-", "A", "a/b", "..", &"a".repeat(33)] {
             assert!(swarm_name(bad).is_err(), "{bad}");

@@ -1,12 +1,12 @@
 //! `agentctl chat`: a person in the chat, with a key of their own.
 
 mod conversation;
-mod enter;
 mod history;
 mod person;
-mod place;
 mod refusal;
 mod send;
+mod server_selector;
+mod session;
 mod show;
 mod who;
 
@@ -22,10 +22,10 @@ use crate::{
 };
 
 pub use conversation::{Conversation, Input};
-pub use enter::Inside;
 pub use person::{Key, Person, chat_name};
-pub use place::{Access, Place};
 pub use refusal::{of_admin, unreachable};
+pub use server_selector::{Access, ServerSelector};
+pub use session::ChatSession;
 pub use show::Show;
 pub use who::{Present, present};
 
@@ -42,11 +42,11 @@ pub struct Chat {
     /// Channel to join, with or without its `#`.
     #[arg(long, value_name = "CHANNEL", value_parser = channel)]
     channel: Option<String>,
-    /// Says only this, and ends.
+    /// Sends only this, and ends.
     #[arg(long, value_name = "TEXT")]
     say: Option<String>,
     #[command(flatten)]
-    place: Place,
+    selector: ServerSelector,
     /// Name shown to others; default: the user's.
     #[arg(long, global = true, value_name = "NAME", value_parser = chat_name)]
     name: Option<String>,
@@ -57,18 +57,18 @@ pub struct Chat {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Joins a channel: shows what is said, and says what is typed.
+    /// Joins a channel: shows messages, and sends what is typed.
     #[command(after_help = help::CHAT_JOIN)]
     Join {
         /// Channel, with or without its `#`.
         #[arg(value_parser = channel, default_value = CHANNEL)]
         channel: String,
     },
-    /// Says one thing, once.
+    /// Sends one message, once.
     Send(send::Send),
     /// Shows what was said in a channel.
-    History(history::Past),
-    /// Shows who is there, and what they are up to.
+    History(history::HistoryArgs),
+    /// Shows who is there, and what they do.
     Who(who::Who),
     /// Shows the channels.
     Channels(who::Channels),
@@ -78,7 +78,7 @@ impl Chat {
     /// Carries it out.
     pub async fn run(&self, state: &State) -> Result<()> {
         let form = if self.json { Show::Json } else { Show::Text };
-        let (place, name) = (&self.place, self.name.clone());
+        let (selector, name) = (&self.selector, self.name.clone());
         let Some(verb) = &self.verb else {
             let channel = self.channel.as_deref().unwrap_or(CHANNEL);
             return self.join(state, channel, form).await;
@@ -90,16 +90,16 @@ impl Chat {
         }
         match verb {
             Verb::Join { channel } => self.join(state, channel, form).await,
-            Verb::Send(send) => send.run(state, place, name, self.json).await,
-            Verb::History(past) => past.run(state, place, name, form).await,
-            Verb::Who(who) => who.run(state, place, name, form).await,
-            Verb::Channels(channels) => channels.run(state, place, name, form).await,
+            Verb::Send(send) => send.run(state, selector, name, self.json).await,
+            Verb::History(past) => past.run(state, selector, name, form).await,
+            Verb::Who(who) => who.run(state, selector, name, form).await,
+            Verb::Channels(channels) => channels.run(state, selector, name, form).await,
         }
     }
 
     /// Until Ctrl-C or Ctrl-D.
     async fn join(&self, state: &State, channel: &str, form: Show) -> Result<()> {
-        let access = self.place.find(state).await?;
+        let access = self.selector.find(state).await?;
         let person = Person::prepare(access, state, self.name.clone(), Key::Free)?;
         let mut conversation = Conversation::open(person, channel).await?;
         if let Some(text) = &self.say {
@@ -110,7 +110,7 @@ impl Chat {
         tokio::spawn(async move {
             tokio::signal::ctrl_c()
                 .await
-                .context("Ctrl-C can't be heard")?;
+                .context("Ctrl-C can't be listened to")?;
             interrupted.cancel();
             anyhow::Ok(())
         });

@@ -1,24 +1,24 @@
 //! The way to a swarm's API.
 
-use std::{fs, io};
+use std::{fmt::Debug, fs, io};
 
 use agentchat_manifests::ApplyError;
 use anyhow::{Context, Result, anyhow};
 use kube::{
-    Client, Config,
+    Api, Client, Config, Resource,
+    api::ListParams,
     config::{KubeConfigOptions, Kubeconfig},
 };
+use serde::de::DeserializeOwned;
 
 use crate::{
     exit::{Code, WithCode},
-    service,
+    operator,
     state::State,
 };
 
 /// Who changes fields, for the API's books.
 pub const FIELD_MANAGER: &str = "agentctl";
-/// Name of the operator's program and service.
-pub const OPERATOR: &str = "agentchat-operator";
 
 /// A client from the kubeconfig that the operator wrote.
 pub async fn client(state: &State) -> Result<Client> {
@@ -28,7 +28,7 @@ pub async fn client(state: &State) -> Result<Client> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_up(state)),
         Err(error) => return Err(error).with_context(|| path.display().to_string()),
     };
-    let what = || format!("{} can't be understood", path.display());
+    let what = || format!("{} is no kubeconfig", path.display());
     let kubeconfig = Kubeconfig::from_yaml(&text).with_context(what)?;
     let options = KubeConfigOptions::default();
     let config = Config::from_custom_kubeconfig(kubeconfig, &options)
@@ -39,29 +39,44 @@ pub async fn client(state: &State) -> Result<Client> {
 
 /// A client for a swarm that is up; says so when it is not.
 pub async fn running_client(state: &State) -> Result<Client> {
-    if service::running(state, OPERATOR)?.is_none() {
+    if !operator::is_running(state)? {
         return Err(not_up(state));
     }
     client(state).await
 }
 
-fn not_up(state: &State) -> anyhow::Error {
+/// That a swarm is not up, and what to do.
+pub fn not_up(state: &State) -> anyhow::Error {
     let swarm = state.swarm();
     anyhow!("swarm {swarm} is not up; `agentctl up --swarm {swarm}` brings it up")
         .code(Code::NotFound)
+}
+
+/// All objects of a kind.
+pub async fn list<K>(client: &Client) -> Result<Vec<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    let listed = Api::<K>::all(client.clone())
+        .list(&ListParams::default())
+        .await;
+    let what = format!("the {}s can't be listed", K::kind(&()));
+    listed
+        .map(|list| list.items)
+        .map_err(|error| api_error(error, &what))
 }
 
 /// Why a manifest was not applied, as an error that says what the API said.
 pub fn not_applied(error: ApplyError) -> anyhow::Error {
     let what = error.to_string();
     match error {
-        ApplyError::Refused { source, .. } => told(source, &what),
+        ApplyError::Refused { source, .. } => api_error(source, &what),
         other @ ApplyError::Json { .. } => other.into(),
     }
 }
 
 /// An answer of the API as an error that says what the API said, and no more.
-pub fn told(error: kube::Error, what: &str) -> anyhow::Error {
+pub fn api_error(error: kube::Error, what: &str) -> anyhow::Error {
     match error {
         kube::Error::Api(status) => {
             let code = if status.code == 404 {

@@ -1,42 +1,61 @@
-//! `agentctl down`: agents rest, services end, everything that they have made is kept; with `--purge` nothing is.
+//! `agentctl down`: stops agents, chat servers and the operator, and keeps everything that they have made; with
+//! `--purge` nothing is kept.
 
 mod purge;
 mod spent;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
 use agentchat_api::Agent;
+use agentchat_driver::{Engine, labels};
 use anyhow::Result;
 use clap::Args;
-use kube::{Client, ResourceExt};
+use futures::future::try_join_all;
+use kube::{Api, Client, ResourceExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    check::{self, Engine},
-    control::OPERATOR,
-    get::all_agents,
-    help,
-    output::{self, Progress},
-    service, standing,
-    state::{Credentials, Lock, Remembered, State},
+    check,
+    control::list,
+    earlier, help,
+    operator::{self, Operator},
+    output::{self, NAME, Progress},
+    readiness,
+    state::{Credentials, Lock, State, SwarmConfig},
     suspension,
-    swarm::Swarm,
-    wait::{Changes, Look, Patience},
+    wait::{Changes, Deadline, Look},
 };
 
 /// How long agents may take beyond what they are granted to stop.
 const MARGIN: Duration = Duration::from_secs(60);
+/// Seconds that a chat server has to say goodbye.
+const GOODBYE_SECONDS: u32 = 20;
 
-/// Takes a swarm down: agents rest, services end, what they have made is kept.
+/// Stops agents, chat server and operator; what was made is kept.
 #[derive(Debug, Args)]
 #[command(after_help = help::DOWN)]
 pub struct Down {
     /// Removes everything: agents with all that they have made, Nodes, history, keys.
     #[arg(long)]
     purge: bool,
+    /// With --purge, gives up what is on an engine that does not answer: it is left there, and not waited for.
+    #[arg(long, requires = "purge")]
+    force: bool,
+}
+
+/// What becomes of a swarm that is taken down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// What was made is kept.
+    Keep,
+    /// Nothing is kept.
+    Purge,
+    /// Nothing is kept, and what is on an engine that does not answer is given up.
+    ForcedPurge,
 }
 
 impl Down {
@@ -49,13 +68,16 @@ impl Down {
             None
         };
         let Some(_lock) = lock else {
-            progress.step(format_args!(
-                "swarm {} is not there: nothing to do",
-                state.swarm()
-            ));
+            let swarm = state.swarm();
+            progress.step(format_args!("there is no swarm {swarm}: nothing to do"));
             return Ok(());
         };
-        take_down(state, progress, self.purge, &CancellationToken::new()).await
+        let kind = match (self.purge, self.force) {
+            (false, _) => Kind::Keep,
+            (true, false) => Kind::Purge,
+            (true, true) => Kind::ForcedPurge,
+        };
+        take_down(state, progress, kind, &CancellationToken::new()).await
     }
 }
 
@@ -63,38 +85,43 @@ impl Down {
 pub async fn take_down(
     state: &State,
     progress: Progress,
-    purge: bool,
+    kind: Kind,
     interrupt: &CancellationToken,
 ) -> Result<()> {
-    let remembered = Remembered::read(state)?;
-    if let Some(mut remembered) = remembered {
-        let at_rest = remembered.down && service::running(state, OPERATOR)?.is_none();
-        if purge || !at_rest {
-            let mut swarm = Swarm::new(state, progress, interrupt);
-            let client = reach(&progress, &remembered, &mut swarm, purge).await?;
-            let agents = rest(&client, &progress, interrupt).await?;
-            let scripted = remembered.credentials == Credentials::ScriptedModel;
-            output::put_somewhere(spent::table(&agents, scripted));
-            if purge {
-                purge::purge(&client, &progress, &remembered, interrupt).await?;
+    let swarm = state.swarm();
+    let operator = Operator::new(state, progress, interrupt);
+    if let Some(mut config) = SwarmConfig::read(state)? {
+        let is_down = config.down && !operator::is_running(state)?;
+        if kind != Kind::Keep || !is_down {
+            let client = reach(&progress, &mut config, &operator).await?;
+            if kind != Kind::ForcedPurge {
+                suspend(&client, &progress, interrupt).await?;
+            }
+            let scripted = config.credentials == Credentials::ScriptedModel;
+            output::put_somewhere(spent::table(&list(&client).await?, scripted));
+            if kind != Kind::Keep {
+                let force = kind == Kind::ForcedPurge;
+                purge::purge(&client, &progress, &config, force, interrupt).await?;
             }
         }
-        stop_services(state, &progress).await?;
-        remembered.down = true;
-        remembered.write(state)?;
+        operator.stop().await?;
+        earlier::stop(state, &progress).await?;
+        if kind == Kind::Keep {
+            stop_components(&config, &progress).await?;
+        }
+        config.down = true;
+        config.write(state)?;
     } else {
-        stop_services(state, &progress).await?;
+        operator.stop().await?;
     }
-    if purge {
-        state.remove()?;
+    if kind == Kind::Keep {
         progress.good(format_args!(
-            "swarm {} is gone, with everything that was its own",
-            state.swarm()
+            "swarm {swarm} is down; what was made is kept, `agentctl up --swarm {swarm}` continues from here"
         ));
     } else {
-        let swarm = state.swarm();
+        state.remove()?;
         progress.good(format_args!(
-            "swarm {swarm} is down; what agents have made is kept, `agentctl up --swarm {swarm}` goes on from here"
+            "swarm {swarm} is removed, with everything that was its own"
         ));
     }
     Ok(())
@@ -103,75 +130,79 @@ pub async fn take_down(
 /// A client of the operator, which is started again when it does not run: without it, containers would go on.
 async fn reach(
     progress: &Progress,
-    remembered: &Remembered,
-    swarm: &mut Swarm<'_>,
-    purge: bool,
+    config: &mut SwarmConfig,
+    operator: &Operator<'_>,
 ) -> Result<Client> {
-    if let Some(client) = swarm.operator_that_runs().await? {
+    if let Some(client) = operator.client().await? {
+        config.swarm_id = Some(operator::swarm_id(&client).await?);
         return Ok(client);
     }
-    let what = if purge { "removed" } else { "stopped" };
-    progress.note(format_args!(
-        "the operator does not run; it is started once more, so that containers are {what}"
-    ));
-    Engine::at(&remembered.socket).version().await?;
-    let mut chosen = remembered.clone();
-    if check::free(chosen.api_listen, "The API", "--api-listen").is_err() {
-        chosen.api_listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    progress
+        .note("the operator does not run; it is started once more, to take care of the containers");
+    let usual = config.api_listen;
+    if check::free(usual, "The API", "--api-listen").is_err() {
+        config.api_listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     }
-    swarm.operator(&chosen).await
+    let started = operator.start(config, false).await;
+    config.api_listen = usual;
+    started
 }
 
-/// Asks all agents to rest and waits until nothing of them runs; gives them as they stand then.
-async fn rest(
+/// Suspends all agents and waits until nothing of them runs.
+async fn suspend(
     client: &Client,
     progress: &Progress,
     interrupt: &CancellationToken,
-) -> Result<Vec<Agent>> {
+) -> Result<()> {
     suspension::suspend(client).await?;
-    let agents = all_agents(client).await?;
+    let agents = list::<Agent>(client).await?;
     let grace = agents
         .iter()
-        .map(|a| a.spec.termination_grace_period_seconds)
-        .max()
-        .unwrap_or(0);
-    let patience = Patience::new(MARGIN + Duration::from_secs(grace.into()), interrupt);
+        .map(|a| a.spec.termination_grace_period_seconds);
+    let grace = Duration::from_secs(grace.max().unwrap_or(0).into());
     let mut changes = Changes::default();
-    let look = async || {
-        let agents = all_agents(client).await?;
+    let look = async |agents: &[Arc<Agent>]| {
         let mut waiting = vec![];
-        for agent in &agents {
+        for agent in agents {
             if agent.metadata.deletion_timestamp.is_some() {
                 continue;
             }
-            let standing = standing::rest(agent);
+            let readiness = readiness::suspended(agent);
             let title = format!("Agent {}", agent.name_any());
-            changes.note(progress, &title, &standing);
-            if !standing.is_good() {
-                waiting.push(format!("{} {}", agent.name_any(), standing.text));
+            changes.note(progress, &title, &readiness);
+            if !readiness.is_good() {
+                waiting.push(format!("{title} {}", readiness.text));
             }
         }
-        Ok(if waiting.is_empty() {
-            Look::Done(agents)
-        } else {
-            Look::NotYet(waiting.join("; "))
+        Ok(match waiting.is_empty() {
+            true => Look::Done(()),
+            false => Look::NotYet(waiting.join("; ")),
         })
     };
-    patience.until("Agents at rest", look).await
+    let deadline = Deadline::new(MARGIN + grace, interrupt);
+    deadline
+        .watch("Suspension of Agents", Api::all(client.clone()), look)
+        .await
 }
 
-/// Ends every service of the swarm, the operator first: nothing is to be done any more.
-pub async fn stop_services(state: &State, progress: &Progress) -> Result<()> {
-    let mut names = state.services()?;
-    names.sort_by_key(|name| name != OPERATOR);
-    for name in names {
-        if service::stop(state, &name).await? {
-            progress.step(format_args!(
-                "{}{name}{:#} stopped",
-                output::NAME,
-                output::NAME
-            ));
-        }
-    }
+/// Stops what Nodes run for themselves, chat servers above all. The operator must be stopped already: it would start
+/// them again, which it does at the next `up`.
+async fn stop_components(config: &SwarmConfig, progress: &Progress) -> Result<()> {
+    let Some(id) = &config.swarm_id else {
+        return Ok(());
+    };
+    let engine = check::engine(&config.socket, id)?;
+    let all = engine.list().await.map_err(check::engine_error)?;
+    let components = all.iter().filter(|c| c.running);
+    let components = components.filter_map(|c| Some((&c.id, c.labels.get(labels::COMPONENT)?)));
+    try_join_all(components.map(async |(id, component)| {
+        engine
+            .stop(id, GOODBYE_SECONDS)
+            .await
+            .map_err(check::engine_error)?;
+        progress.step(format_args!("{NAME}{component}{NAME:#} stopped"));
+        anyhow::Ok(())
+    }))
+    .await?;
     Ok(())
 }

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_survives_what_is_said_around_it() {
+    fn exit_code_survives_added_context() {
         let inner = anyhow!("no such file").context("it can't be read");
         let error = Err::<(), _>(inner.code(Code::NotFound))
             .context("chat")

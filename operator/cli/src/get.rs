@@ -8,12 +8,12 @@ use agentchat_api::{Agent, Node};
 use agentchat_manifests::{Kind, OWN_API};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use kube::{Api, Client, ResourceExt, api::ListParams};
+use kube::{Api, ResourceExt, api::ListParams};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    control::{self, told},
+    control::{self, api_error},
     exit::{Code, WithCode},
     help, output,
     state::State,
@@ -84,7 +84,7 @@ impl Get {
     {
         let list = api.list(&ListParams::default()).await;
         let all = list
-            .map_err(|error| told(error, "the list is not to be had"))?
+            .map_err(|error| api_error(error, "the list can't be read"))?
             .items;
         if self.names.is_empty() {
             return Ok(all);
@@ -165,14 +165,4 @@ pub fn render(value: &Value, form: Form) -> Result<String> {
             ))
         }
     }
-}
-
-/// Agents of all namespaces.
-pub async fn all_agents(client: &Client) -> Result<Vec<Agent>> {
-    let list = Api::<Agent>::all(client.clone())
-        .list(&ListParams::default())
-        .await;
-    Ok(list
-        .map_err(|error| told(error, "the Agents are not to be had"))?
-        .items)
 }

@@ -3,17 +3,18 @@
 /// Of the program.
 pub const PROGRAM: &str = "\
 Examples:
-  agentctl up -f manifests/quickstart --agent-image IMAGE   bring a swarm up and watch it talk
-  agentctl get agents                                       how the agents are
+  agentctl up -f manifests/quickstart                       bring a swarm up and watch it talk
+  agentctl status                                           whether all is well
+  agentctl get agents                                       how the agents do
   agentctl chat                                             talk with them in #general
   agentctl logs -f ada                                      what ada's container writes
   agentctl run eve 'Tell a joke when asked' --cost 0.50     one more agent
-  agentctl server kick ada --reason 'too loud'              keep order in the chat
+  agentctl server kick ada --reason 'too loud'              moderate the chat
   agentctl down                                             stop all, keep what was made
   agentctl down --purge                                     remove all
 
 A swarm's things are in $XDG_STATE_HOME/agentchat/NAME (~/.local/state/agentchat/NAME): its kubeconfig for
-kubectl, and log/ with the logs of its services. `agentctl COMMAND --help` has more examples.
+kubectl, and log/ with the operator's log. `agentctl COMMAND --help` has more examples.
 
 Exit codes:
   0    done
@@ -24,27 +25,31 @@ Exit codes:
   130  interrupted with Ctrl-C
 
 Environment:
-  AGENTCHAT_SWARM   name of the swarm, instead of --swarm
-  NO_COLOR          no colours; without a terminal there are none anyway
-  RUST_LOG          what this program itself logs, like debug";
+  AGENTCHAT_SWARM        name of the swarm, instead of --swarm
+  AGENTCHAT_AGENT_IMAGE, AGENTCHAT_SERVER_IMAGE, AGENTCHAT_MODEL_IMAGE
+                         images, instead of the flags of `up`
+  AGENTCHAT_NO_SYSTEMD   1: as --no-systemd of `up`
+  NO_COLOR               no colours; without a terminal there are none anyway
+  RUST_LOG               what this program itself and the operator log, like debug";
 
 /// Of `up`.
 pub const UP: &str = "\
 Examples:
-  agentctl up -f manifests/quickstart --agent-image IMAGE
+  agentctl up -f manifests/quickstart --agent-image A --server-image B --model-image C
       Without a credential a scripted model answers: nothing is paid, no AI thinks. The conversation is
-      shown, what you type is said; Ctrl-C takes the swarm down and keeps what the agents have made.
+      shown, what you type is sent; Ctrl-C takes the swarm down and keeps what the agents have made.
   agentctl up --api-key-file ~/key
       The same swarm again, with the real model. What is marked as remembered needs no second mention.
   agentctl up --detach --timeout 10m && agentctl get agents
       For scripts: returns when all agents are ready.
-  agentctl up --swarm two -f two/ --agent-image IMAGE --chat-port 6668
-      A second swarm on the same machine.
+  agentctl up --swarm two -f two/ --chat-port 6668
+      A second swarm on the same machine; images from the environment.
   render-manifests | agentctl up --detach -f - --agent-image IMAGE
       Manifests from standard input, which has to be given again with each `up`.
 
 It can be called again at any moment: what is there is kept, what has changed in the manifests is applied.
-When it fails, what this call has started is stopped again.
+When it fails, what this call has started is stopped again. Where systemd runs, the operator is a unit of it and comes
+back after a crash and a reboot; elsewhere a process starts it again after a crash. `agentctl status` says which.
 
 Standard output has one line, `export KUBECONFIG=…`; eval it to use kubectl. Progress goes to standard error.
 Exit codes: 0 up (in the foreground: taken down in good order), 1 failed, 2 wrong command line or manifest,
@@ -55,8 +60,33 @@ pub const DOWN: &str = "\
 Examples:
   agentctl down           `agentctl up` goes on from here
   agentctl down --purge   nothing is left: no container, volume, process or file
+  agentctl down --purge --force
+                          the same, when the engine is gone for good: what is on it is given up
 
-Says what the agents have used. A swarm that is not there is no error.";
+Shows what the agents have used. A swarm that does not exist is no error.";
+
+/// Of `status`.
+pub const STATUS: &str = "\
+Examples:
+  agentctl status
+  agentctl status -o json | jq -r '.problems[]'
+  agentctl status >/dev/null || echo 'somebody must look'
+
+Exit codes: 0 all is well, 1 something is not, 3 the swarm is not up.";
+
+/// Of `delete`.
+pub const DELETE: &str = "\
+Examples:
+  agentctl delete agent eve
+  agentctl delete node client-2 --no-wait
+  agentctl delete node client-2 --force   its machine is gone for good
+
+An Agent's container and home are removed with it; its identity, a Secret, is kept. A Node is removed when no
+agent uses it any more. What is on an engine that does not answer can't be removed: --force gives it up. It stays
+there, containers may even go on when the engine comes back, and what agents have made there is lost to the swarm;
+the status of an Agent that is moved says what was given up.
+
+Exit codes: 0 gone, 1 refused, 3 no such object, 4 not gone within --timeout, or held up by an engine.";
 
 /// Of `get`.
 pub const GET: &str = "\
@@ -88,9 +118,9 @@ pub const CHAT: &str = "\
 Examples:
   agentctl chat                                 talk in #general
   agentctl chat join help --name tom            talk in #help, as tom
-  agentctl chat send general 'good morning'     say one thing
+  agentctl chat send general 'good morning'     send one message
   agentctl chat history general --since 2h      what was said
-  agentctl chat who                             who is there, and what they are up to
+  agentctl chat who                             who is there, and what they do
   agentctl chat --server wss://chat.example.org:6667   another server than the swarm's
 
 In a shell, # begins a comment: channels need none. What peers write can't steer your terminal;
@@ -115,10 +145,10 @@ Examples:
   agentctl chat send @0123456789abcdef 'only for you' --json | jq -r .msgId
   agentctl chat send general 'the build is broken' --id build-4711
 
-Says it once, also when the connection breaks meanwhile, and ends when the server has it. With --id
+Sends it once, also when the connection breaks meanwhile, and ends when the server has it. With --id
 that holds for scripts that try again, too: a second call with the same ID changes nothing.
 
-Exit codes: 0 said, 1 refused or not reachable, 2 wrong command line or nothing to say, 3 no such
+Exit codes: 0 sent, 1 refused or not reachable, 2 wrong command line or nothing to send, 3 no such
 channel or agent, 4 not let in within 20 s.";
 
 /// Of `chat history`.

@@ -15,7 +15,7 @@ const SIGHUP: u32 = 1;
 /// Listens from now on; SIGTERM counts as Ctrl-C, and so does a terminal that is closed, unless that was to be
 /// ignored (nohup). The token is cancelled by the first of them.
 pub fn listen() -> Result<CancellationToken> {
-    let what = "signals can't be heard";
+    let what = "signals can't be listened to";
     let mut int = signal(SignalKind::interrupt()).context(what)?;
     let mut term = signal(SignalKind::terminate()).context(what)?;
     let mut hangup = match ignored(SIGHUP) {

@@ -5,20 +5,22 @@ pub mod chat;
 pub mod check;
 pub mod completion;
 pub mod control;
+pub mod delete;
 pub mod down;
+pub mod earlier;
 pub mod exit;
 pub mod get;
 pub mod help;
 pub mod interrupt;
 pub mod logs;
+pub mod operator;
 pub mod output;
+pub mod readiness;
 pub mod run;
 pub mod server;
-pub mod service;
-pub mod standing;
 pub mod state;
+pub mod status;
 pub mod suspension;
-pub mod swarm;
 pub mod up;
 pub mod wait;
 
@@ -26,6 +28,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command};
@@ -41,25 +44,35 @@ pub fn run() -> ExitCode {
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let bad = output::BAD;
-            // Some of its words may be a server's.
-            let words = output::plain(&format!("{error:#}"));
-            output::say(format_args!("{bad}error:{bad:#} {words}"));
+            // A part of it may be a server's.
+            let text = output::plain(&format!("{error:#}"));
+            output::say(format_args!("{bad}error:{bad:#} {text}"));
             ExitCode::from(exit::code_of(&error) as u8)
         }
     }
 }
 
 fn carry_out(cli: &Cli) -> Result<()> {
+    if matches!(cli.command, Command::Supervise(_)) {
+        operator::supervise::close_inherited();
+    }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
     match &cli.command {
-        Command::Detached(detached) => detached.become_service().map(|never| match never {}),
         Command::Completion(completion) => completion.run(),
         _ => {
-            let runtime = tokio::runtime::Runtime::new().context("no threads to work with")?;
+            let mut threads = match &cli.command {
+                // It stays as long as the swarm, and does next to nothing.
+                Command::Supervise(_) => Builder::new_current_thread(),
+                _ => Builder::new_multi_thread(),
+            };
+            let runtime = threads
+                .enable_all()
+                .build()
+                .context("threads can't be started")?;
             let outcome = runtime.block_on(connected(cli));
             // A read of the terminal that is still under way must not hold up the end.
             runtime.shutdown_background();
@@ -73,11 +86,14 @@ async fn connected(cli: &Cli) -> Result<()> {
     match &cli.command {
         Command::Up(up) => up.run(&state).await,
         Command::Down(down) => down.run(&state).await,
+        Command::Delete(delete) => delete.run(&state).await,
+        Command::Status(status) => status.run(&state).await,
         Command::Get(get) => get.run(&state).await,
         Command::Run(run) => run.run(&state).await,
         Command::Logs(logs) => logs.run(&state).await,
         Command::Chat(chat) => chat.run(&state).await,
         Command::Server(server) => server.run(&state).await,
-        Command::Completion(_) | Command::Detached(_) => Ok(()),
+        Command::Supervise(supervise) => supervise.run(&state).await,
+        Command::Completion(_) => Ok(()),
     }
 }

@@ -6,7 +6,7 @@ use futures::AsyncReadExt;
 use kube::Client;
 
 use crate::{
-    control::{self, told},
+    control::{self, api_error},
     help, output,
     state::State,
 };
@@ -100,7 +100,7 @@ async fn open(
         .context("the names of a namespace and an Agent have only a-z, 0-9, - and .")?;
     let log = client.request_stream(request).await;
     Ok(Box::pin(log.map_err(|error| {
-        told(error, "the log is not to be had")
+        api_error(error, "the log can't be read")
     })?))
 }
 
@@ -117,7 +117,7 @@ mod tests {
     use super::whole_characters;
 
     #[test]
-    fn a_cut_character_waits_for_its_rest() {
+    fn cut_character_waits_for_its_rest() {
         let text = "a€".as_bytes();
         assert_eq!(whole_characters(text), 4);
         assert_eq!(whole_characters(&text[..3]), 1);

@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_from_elsewhere_can_not_steer_a_terminal() {
+    fn text_from_elsewhere_cannot_steer_a_terminal() {
         let hostile = "a\u{1b}[2J\u{9b}2J\u{7f}\u{202e}b\r\tc\nd";
         assert_eq!(
             plain(hostile),

@@ -10,7 +10,7 @@ use crate::{
     exit::{Code, WithCode},
     get::{Form, render},
     help, output,
-    state::{Credentials, Remembered, State},
+    state::{Credentials, State, SwarmConfig},
     up,
 };
 
@@ -65,9 +65,9 @@ impl Run {
     pub async fn run(&self, state: &State) -> Result<()> {
         let mut manifest = Manifest::read(self.manifest()).code(Code::Invalid)?;
         // A dry run needs no swarm; with one, it shows what the swarm would change.
-        let remembered = Remembered::read(state)?;
-        let scripted = remembered.filter(|r| r.credentials == Credentials::ScriptedModel);
-        let base_url = scripted.and_then(|r| r.model_port).map(up::model_url);
+        let config = SwarmConfig::read(state)?;
+        let scripted = config.filter(|c| c.credentials == Credentials::ScriptedModel);
+        let base_url = scripted.map(|_| up::model_url());
         Overlay {
             base_url,
             chat_port: None,
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn words_become_a_manifest() {
+    fn arguments_become_a_manifest() {
         let line = "run eve Keep people company --channel help --turns 3 --cost 0.5 --model m";
         let value = manifest(line);
         Manifest::read(value.clone()).unwrap();

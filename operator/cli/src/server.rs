@@ -1,4 +1,4 @@
-//! `agentctl server`: keeps a chat server in order, with its admin key.
+//! `agentctl server`: moderates a chat server, with its admin key.
 //!
 //! The key comes from a file or from the swarm, never from an argument.
 
@@ -16,7 +16,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::{
-    chat::{Access, Place, of_admin},
+    chat::{Access, ServerSelector, of_admin},
     exit::{Code, WithCode},
     get::{Form, render},
     help,
@@ -26,7 +26,7 @@ use crate::{
 use agent::Target;
 use confirm::Confirm;
 
-/// Keeps the chat server in order: sends away, keeps out, vouches, lets in.
+/// Moderates the chat server: kicks, bans, verifies, and decides who may come in.
 #[derive(Debug, Args)]
 #[command(after_help = help::SERVER)]
 pub struct Server {
@@ -34,7 +34,7 @@ pub struct Server {
     #[command(subcommand)]
     verb: Verb,
     #[command(flatten)]
-    place: Place,
+    selector: ServerSelector,
     /// File with the server's admin key; default: the swarm's own.
     #[arg(
         long,
@@ -65,7 +65,7 @@ enum Verb {
     Ban {
         /// Name of an agent that is there, or an id with its `@`.
         agent: String,
-        /// Why; the agent is told, and it stands in the list.
+        /// Why; the agent is told, and the list shows it.
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
@@ -104,7 +104,7 @@ enum Verb {
 }
 
 /// Somebody with the admin key.
-struct Keeper<'a> {
+struct Moderator<'a> {
     state: &'a State,
     access: Access,
     admin: Admin,
@@ -115,7 +115,7 @@ struct Keeper<'a> {
 impl Server {
     /// Carries it out.
     pub async fn run(&self, state: &State) -> Result<()> {
-        let mut access = self.place.find(state).await?;
+        let mut access = self.selector.find(state).await?;
         if let Some(path) = &self.admin_key_file {
             access.admin_key = Some(key::of_admin(path).code(Code::Invalid)?);
         }
@@ -124,18 +124,18 @@ impl Server {
                         --admin-key-file, as the server has it";
             return Err(anyhow!(text).code(Code::Invalid));
         };
-        let keeper = Keeper {
+        let moderator = Moderator {
             admin: Admin::new(&access.url, access.ca_pem.as_deref(), key),
             state,
             access,
             form: self.output,
             confirm: Confirm::new(self.yes),
         };
-        keeper.carry_out(&self.verb).await
+        moderator.carry_out(&self.verb).await
     }
 }
 
-impl Keeper<'_> {
+impl Moderator<'_> {
     async fn carry_out(&self, verb: &Verb) -> Result<()> {
         match verb {
             Verb::Kick { agent, reason } => {

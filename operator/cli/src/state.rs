@@ -1,7 +1,7 @@
 //! The folder of a swarm: `$XDG_STATE_HOME/agentchat/<swarm>`, its owner's alone.
 
+mod config;
 mod lock;
-mod remembered;
 
 use std::{
     env, fs,
@@ -12,8 +12,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+pub use config::{Credentials, SwarmConfig};
 pub use lock::Lock;
-pub use remembered::{Credentials, Remembered};
 
 /// The folder of one swarm.
 #[derive(Clone, Debug)]
@@ -53,6 +53,12 @@ impl State {
         &self.root
     }
 
+    /// The folder that `XDG_STATE_HOME` names.
+    pub fn base(&self) -> &Path {
+        let above = self.root.parent().and_then(Path::parent);
+        above.unwrap_or(Path::new("/"))
+    }
+
     /// Something in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
@@ -63,29 +69,14 @@ impl State {
         self.path("kubeconfig")
     }
 
-    /// The log of a service.
-    pub fn log(&self, service: &str) -> PathBuf {
-        self.root.join("log").join(format!("{service}.log"))
+    /// The log of a program.
+    pub fn log(&self, program: &str) -> PathBuf {
+        self.root.join("log").join(format!("{program}.log"))
     }
 
-    /// The pid file of a service.
-    pub fn pid_file(&self, service: &str) -> PathBuf {
-        self.path(&format!("{service}.pid"))
-    }
-
-    /// Services that have a pid file.
-    pub fn services(&self) -> Result<Vec<String>> {
-        let entries = match fs::read_dir(&self.root) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
-            Err(error) => return Err(error).with_context(|| self.root.display().to_string()),
-        };
-        let mut names: Vec<_> = entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter_map(|name| name.strip_suffix(".pid").map(str::to_owned))
-            .collect();
-        names.sort();
-        Ok(names)
+    /// The pid file of a process.
+    pub fn pid_file(&self, process: &str) -> PathBuf {
+        self.path(&format!("{process}.pid"))
     }
 
     /// Whether the folder is there.
@@ -182,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_folder_is_its_owners_alone_and_goes_as_a_whole() {
+    fn folder_is_its_owners_alone_and_removed_as_a_whole() {
         let base = tempfile::tempdir().unwrap();
         let (one, two) = (
             State::below(base.path(), "one"),
@@ -194,11 +185,8 @@ mod tests {
         assert_eq!(mode & 0o777, 0o700);
         assert!(write_private(&one.pid_file("b"), b"1").unwrap());
         assert!(!write_private(&one.pid_file("b"), b"1").unwrap());
-        assert!(write_private(&one.pid_file("a"), b"2").unwrap());
-        assert_eq!(one.services().unwrap(), ["a", "b"]);
         one.remove().unwrap();
         assert!(!one.exists() && two.exists());
-        assert!(one.services().unwrap().is_empty());
         two.remove().unwrap();
         two.remove().unwrap();
         assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);

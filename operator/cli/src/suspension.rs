@@ -1,4 +1,4 @@
-//! Agents put to rest by `down`, and woken by `up`: exactly those that `down` has put to rest.
+//! Agents suspended by `down`, and resumed by `up`: exactly those that `down` has suspended.
 
 use agentchat_api::Agent;
 use agentchat_manifests::{Kind, Manifest};
@@ -9,19 +9,16 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    control::{FIELD_MANAGER, told},
-    get::all_agents,
-};
+use crate::control::{FIELD_MANAGER, api_error, list};
 
-/// Who put an Agent to rest.
+/// Annotation: who suspended an Agent.
 const SUSPENDED_BY: &str = "agentchat.dev/suspended-by";
 /// `agentctl down` did.
 const DOWN: &str = "down";
 
-/// Asks every Agent to rest that was not asked before.
+/// Suspends every Agent that is not suspended yet.
 pub async fn suspend(client: &Client) -> Result<()> {
-    for agent in all_agents(client).await? {
+    for agent in list::<Agent>(client).await? {
         if !agent.spec.suspend && agent.metadata.deletion_timestamp.is_none() {
             let patch = json!({"metadata": {"annotations": {SUSPENDED_BY: DOWN}}, "spec": {"suspend": true}});
             change(client, &agent, &patch).await?;
@@ -30,10 +27,10 @@ pub async fn suspend(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Wakes those that `down` has put to rest, except where the manifest itself wants rest; gives how many.
-pub async fn lift(client: &Client, manifests: &[Manifest]) -> Result<usize> {
+/// Resumes those that `down` has suspended, unless the manifest itself suspends them; gives how many.
+pub async fn resume(client: &Client, manifests: &[Manifest]) -> Result<usize> {
     let mut count = 0;
-    for agent in all_agents(client).await? {
+    for agent in list::<Agent>(client).await? {
         if agent
             .annotations()
             .get(SUSPENDED_BY)
@@ -46,12 +43,9 @@ pub async fn lift(client: &Client, manifests: &[Manifest]) -> Result<usize> {
             .iter()
             .filter(|m| m.kind == Kind::Agent)
             .find(same);
-        let rests = manifest
-            .and_then(|m| m.source.pointer("/spec/suspend"))
-            .cloned();
-        let rests = rests.unwrap_or(Value::Bool(false));
-        let patch =
-            json!({"metadata": {"annotations": {SUSPENDED_BY: null}}, "spec": {"suspend": rests}});
+        let suspend = manifest.and_then(|m| m.source.pointer("/spec/suspend").cloned());
+        let suspend = suspend.unwrap_or(Value::Bool(false));
+        let patch = json!({"metadata": {"annotations": {SUSPENDED_BY: null}}, "spec": {"suspend": suspend}});
         change(client, &agent, &patch).await?;
         count += 1;
     }
@@ -66,6 +60,9 @@ async fn change(client: &Client, agent: &Agent, patch: &Value) -> Result<()> {
         Ok(_) => Ok(()),
         // Deleted meanwhile: nothing to change any more.
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => Err(told(error, &format!("Agent {name} could not be changed"))),
+        Err(error) => Err(api_error(
+            error,
+            &format!("Agent {name} could not be changed"),
+        )),
     }
 }

@@ -3,22 +3,22 @@
 //! Level-triggered: what is there is kept, what is missing is made, so it can be called again at any moment.
 //! When it fails, what this call has started is stopped; after a first `up` that failed, nothing is left.
 
-mod call;
-mod choice;
+mod configure;
 mod credentials;
 mod foreground;
 mod ports;
 mod ready;
+mod steps;
 mod undo;
 
 use std::{path::PathBuf, time::Duration};
 
-use agentchat_api::parse_duration;
+use agentchat_api::{SCRIPTED_MODEL, parse_duration};
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, builder::FalseyValueParser};
 
-use call::Call;
-use undo::Before;
+use steps::UpSteps;
+use undo::SwarmBefore;
 
 use crate::{
     exit::{Code, WithCode},
@@ -27,7 +27,7 @@ use crate::{
     state::{Lock, State},
 };
 
-pub use credentials::{Given, exposed};
+pub use credentials::{CredentialFlags, exposed};
 
 /// Brings a swarm up: control plane, chat server, and what the manifests declare.
 #[derive(Debug, Args)]
@@ -45,6 +45,12 @@ pub struct Up {
     /// Image of agents that name none. Remembered.
     #[arg(long, value_name = "IMAGE", env = "AGENTCHAT_AGENT_IMAGE")]
     agent_image: Option<String>,
+    /// Image of chat servers whose Node names none. Remembered.
+    #[arg(long, value_name = "IMAGE", env = "AGENTCHAT_SERVER_IMAGE")]
+    server_image: Option<String>,
+    /// Image of the scripted model, which stands in when no credential is given. Remembered.
+    #[arg(long, value_name = "IMAGE", env = "AGENTCHAT_MODEL_IMAGE")]
+    model_image: Option<String>,
     /// Where the API listens; default: 127.0.0.1 and a free port from 7443 on. Remembered.
     #[arg(long, value_name = "ADDR:PORT")]
     api_listen: Option<std::net::SocketAddr>,
@@ -53,21 +59,26 @@ pub struct Up {
     chat_port: Option<u16>,
     /// Where the model's credential comes from.
     #[command(flatten)]
-    given: Given,
+    credential: CredentialFlags,
+    /// Keeps the operator with a process of its own, also where systemd runs.
+    #[arg(long, env = "AGENTCHAT_NO_SYSTEMD", value_parser = FalseyValueParser::new())]
+    no_systemd: bool,
     /// How long to wait for Nodes and agents, like 90s or 5m.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = seconds)]
     timeout: Duration,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+/// A time as people write it, like 90s or 5m.
+pub fn seconds(text: &str) -> Result<Duration, String> {
     parse_duration(text)
         .map(Duration::from_secs)
         .map_err(|error| error.to_string())
 }
 
-/// How containers reach the scripted model on its host.
-pub fn model_url(port: u16) -> String {
-    format!("http://host.containers.internal:{port}")
+/// How agents reach the scripted model.
+pub fn model_url() -> String {
+    let (host, port) = SCRIPTED_MODEL;
+    format!("http://{host}:{port}")
 }
 
 impl Up {
@@ -75,8 +86,8 @@ impl Up {
     pub async fn run(&self, state: &State) -> Result<()> {
         let progress = Progress::start();
         let interrupt = interrupt::listen()?;
-        let credential = self.given.read().code(Code::Invalid)?;
-        if let Some(warning) = self.given.warning() {
+        let credential = self.credential.read().code(Code::Invalid)?;
+        if let Some(warning) = self.credential.warning() {
             progress.note(warning);
         }
         let fresh = !state.exists();
@@ -84,15 +95,15 @@ impl Up {
         let lock = Lock::take(state, &progress).await?;
         let lock =
             lock.context("the state folder was removed meanwhile; call `agentctl up` again")?;
-        let before = Before::look(state, fresh)?;
-        let call = Call {
+        let before = SwarmBefore::look(state, fresh)?;
+        let steps = UpSteps {
             up: self,
             state,
             progress,
             interrupt: &interrupt,
         };
-        if let Err(error) = call.bring(credential).await {
-            call.undo(&before, &error).await;
+        if let Err(error) = steps.bring(credential).await {
+            steps.undo(&before, &error).await;
             return Err(error);
         }
         drop(lock);
@@ -121,7 +132,7 @@ fn hints(state: &State, detached: bool) {
     ));
     if detached {
         say(format_args!(
-            "  agentctl{swarm} chat             talk with the agents"
+            "  agentctl{swarm} status           whether all is well\n  agentctl{swarm} chat             talk with the agents"
         ));
         say(format_args!(
             "  agentctl{swarm} down             stop everything, keep what was made (--purge: keep nothing)"
@@ -144,7 +155,7 @@ mod tests {
     use super::shell_word;
 
     #[test]
-    fn a_path_survives_the_shell() {
+    fn quoted_path_is_one_word_for_a_shell() {
         assert_eq!(shell_word("/home/x/kubeconfig"), "/home/x/kubeconfig");
         assert_eq!(shell_word("/a b/it's"), r"'/a b/it'\''s'");
     }

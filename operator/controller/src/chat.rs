@@ -5,6 +5,7 @@ mod identity;
 mod servers;
 mod session;
 
-pub use access::ServerAccess;
+pub use access::{ServerAccess, key_note};
 pub use identity::ensure_identity;
 pub use servers::ChatServers;
+pub use session::ServerContents;

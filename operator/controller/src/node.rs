@@ -1,16 +1,22 @@
-//! The Node loop: probe the engine, make the chat server's keys, probe the server, keep its channels.
+//! The Node loop: dereference → validate → observe → plan → execute → conditions, like the Agent's. A Node's engine
+//! is asked here and nowhere else, and what the Node runs for itself (a chat server) is kept here like an agent's
+//! container is.
 
-mod cleanup;
-mod engine;
-mod orphans;
+mod allowlist;
+mod conditions;
+mod dereference;
+mod execute;
+mod observe;
 mod pki;
-mod server;
+mod plan;
+mod requeue;
 mod status;
+mod talkers;
+mod validate;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use agentchat_api::{FINALIZER, Node, NodePhase, NodeRole, NodeStatus};
-use agentchat_plan::probe_delay;
+use agentchat_api::{FINALIZER, Node};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, ResourceExt,
@@ -20,16 +26,9 @@ use kube::{
     },
 };
 
-use crate::{
-    context::Context,
-    error::{Error, chain},
-};
+pub use requeue::after_error;
 
-/// How often a Node is probed.
-const PROBE: Duration = Duration::from_secs(10);
-
-/// Why a Node is not ready: one word, and a sentence.
-type Problem = (&'static str, String);
+use crate::{context::Context, error::Error};
 
 /// Brings one Node closer to what its manifest says.
 #[tracing::instrument(name = "node", skip_all, fields(name = node.name_any()))]
@@ -37,8 +36,12 @@ pub async fn reconcile(node: Arc<Node>, context: Arc<Context>) -> Result<Action,
     let api = Api::<Node>::all(context.client.clone());
     let act = finalizer(&api, FINALIZER, node, |event| async {
         match event {
-            Event::Apply(node) => apply(&node, &context).await,
-            Event::Cleanup(node) => cleanup::cleanup(&node, &context).await,
+            Event::Apply(node) => converge(&node, &context).await,
+            Event::Cleanup(node) => {
+                let done = converge(&node, &context).await?;
+                status::forget(&node.name_any(), &context);
+                Ok(done)
+            }
         }
     });
     tokio::select! {
@@ -47,48 +50,15 @@ pub async fn reconcile(node: Arc<Node>, context: Arc<Context>) -> Result<Action,
     }
 }
 
-async fn apply(node: &Node, context: &Context) -> Result<Action, Error> {
-    let stored = status::stored(node, context).await?;
-    let mut next = stored.clone();
-    next.observed_generation = node.metadata.generation;
-    let looked = look(node, context, &mut next).await;
-    let problem = match &looked {
-        Ok(problem) => problem.clone(),
-        Err(Error::Invalid(message)) => Some(("InvalidSpec", message.clone())),
-        Err(error) => Some(("ReconcileFailed", chain(error))),
-    };
-    next.phase = Some(if problem.is_none() {
-        NodePhase::Ready
-    } else {
-        NodePhase::NotReady
-    });
-    let (reason, message) = problem.as_ref().map_or(("Ready", ""), |(r, m)| (r, m));
-    let ready = Some(problem.is_none());
-    status::set(node, &mut next, ("Ready", ready), (reason, message));
-    status::write(node, context, &stored, &next).await?;
-    looked?;
-    Ok(Action::requeue(if problem.is_none() {
-        PROBE
-    } else {
-        probe_delay(status::not_ready_for(&next, Timestamp::now()))
-    }))
-}
-
-/// Looks at everything that the Node is for; the first problem makes it not ready.
-async fn look(
-    node: &Node,
-    context: &Context,
-    next: &mut NodeStatus,
-) -> Result<Option<Problem>, Error> {
-    if node.spec.machine.local.is_none() {
-        let message = "spec.machine: only `local: {}` is supported by this release";
-        return Ok(Some(("MachineUnsupported", message.to_owned())));
-    }
-    let engine = engine::probe(node, context, next).await;
-    // The chat server is no container: it can be well while the engine is not.
-    let server = match node.spec.role {
-        NodeRole::Server => server::serve(node, context, next).await?,
-        NodeRole::Client => None,
-    };
-    Ok(engine.or(server))
+/// One pass. For a Node that is being deleted, success means that nothing of it is left.
+async fn converge(node: &Node, context: &Arc<Context>) -> Result<Action, Error> {
+    context.stores.wait_until_ready().await?;
+    let dereferenced = dereference::dereference(node, context).await?;
+    let validated = validate::validate(node, dereferenced, &context.settings);
+    let observed = observe::observe(&validated, context).await;
+    let plan = plan::plan(&validated, &observed, Timestamp::now().as_second());
+    let outcomes = execute::execute(&plan, &validated, &observed, context).await;
+    let next = conditions::conditions(&validated, &observed, &plan, &outcomes, Timestamp::now());
+    status::write(&validated, &next, context).await?;
+    requeue::after(&plan, &next, outcomes)
 }

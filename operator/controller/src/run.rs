@@ -1,18 +1,17 @@
 //! Brings both loops up, feeds them, and waits for them to end.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::sync::Arc;
 
 use agentchat_api::{Agent, Node};
-use agentchat_driver::Engine;
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{
-    Api, Client, ResourceExt,
-    core::PartialObjectMeta,
-    runtime::{controller, reflector::ObjectRef, watcher},
+    Client, ResourceExt,
+    runtime::{
+        Controller, WatchStreamExt, controller,
+        reflector::{ObjectRef, store},
+        watcher,
+    },
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -21,96 +20,136 @@ use tracing::{debug, warn};
 
 use crate::{
     agent,
+    cache::{AgentCache, Key, NodeStatusCache, ServiceCache},
     chat::ChatServers,
-    context::{Context, Settings},
+    context::{Context, Settings, Stores},
+    engines::{Engines, Machines, watch::EngineWatches},
     error::{Error, chain},
-    live::{Key, Live},
     node, triggers,
+    watch::watch,
 };
 
-/// How many wake-ups may wait. A full queue delays those who wake, and nothing is dropped; reconciles never
-/// wait for it, so that it empties.
+/// How many wake-ups may wait. A full queue delays those who wake, and nothing is dropped; controllers empty it
+/// whatever their reconciles do.
 const WAKE_QUEUE: usize = 1024;
-/// Between two subscriptions to the engine's events.
-const SUBSCRIBE: Duration = Duration::from_secs(1);
+/// Agents that are reconciled at a time.
+const AGENTS_AT_A_TIME: u16 = 32;
+/// Nodes that are reconciled at a time.
+const NODES_AT_A_TIME: u16 = 16;
 
 /// Runs the Node and Agent controllers until `shutdown`, then waits for what is under way. Agents go on.
+///
+/// `engines` is filled while they run; others may ask it too.
 pub async fn run(
     client: Client,
-    engine: Arc<dyn Engine>,
+    machines: Arc<dyn Machines>,
+    engines: Engines,
     settings: Settings,
     shutdown: CancellationToken,
 ) {
-    let (wake, woken) = mpsc::channel(WAKE_QUEUE);
     let tasks = TaskTracker::new();
+    let (agents_to_wake, woken_agents) = mpsc::channel(WAKE_QUEUE);
+    let (nodes_to_wake, woken_nodes) = mpsc::channel(WAKE_QUEUE);
+    let (agents, agents_writer) = store::<Agent>();
+    let (nodes, nodes_writer) = store::<Node>();
+    let (secrets, secrets_writer) = store::<Secret>();
+    let (config_maps, config_maps_writer) = store::<ConfigMap>();
+    let watched = Watched {
+        agents: watch::<Agent>(&client, &tasks).reflect(agents_writer),
+        nodes: watch::<Node>(&client, &tasks).reflect(nodes_writer),
+        secrets: watch::<Secret>(&client, &tasks)
+            .reflect(secrets_writer)
+            .touched_objects(),
+        config_maps: watch::<ConfigMap>(&client, &tasks)
+            .reflect(config_maps_writer)
+            .touched_objects(),
+        published: triggers::published_changes(watch::<Node>(&client, &tasks)),
+        woken_agents,
+        woken_nodes,
+    };
     let context = Arc::new(Context {
         chat: ChatServers::new(client.clone(), tasks.clone(), shutdown.clone()),
         client,
-        engine,
+        stores: Stores {
+            agents,
+            nodes,
+            secrets,
+            config_maps,
+        },
+        machines,
+        engines,
+        watches: EngineWatches::default(),
         settings,
-        live: Live::default(),
-        wake,
-        agents: OnceLock::new(),
+        agents: AgentCache::default(),
+        services: ServiceCache::default(),
+        node_statuses: NodeStatusCache::default(),
+        agents_to_wake,
+        nodes_to_wake,
         tasks: tasks.clone(),
         shutdown,
     });
-    let agents = agents(context.clone(), woken);
-    let nodes = nodes(context.clone());
-    let (following, shutdown) = (follow_engine(context.clone()), context.shutdown.clone());
-    tasks.spawn(async move { shutdown.run_until_cancelled_owned(following).await });
-    futures::join!(agents, nodes);
+    control(&context, watched).await;
     context.chat.shutdown().await;
     tasks.close();
     tasks.wait().await;
 }
 
-fn agents(context: Arc<Context>, woken: mpsc::Receiver<Key>) -> impl Future<Output = ()> + Send {
-    let client = &context.client;
-    let (controller, known) = triggers::controller(Api::<Agent>::all(client.clone()));
-    // Set here only.
-    drop(context.agents.set(known.clone()));
-    let (by_node, by_secret, by_map) = (known.clone(), known.clone(), known);
-    let woken = ReceiverStream::new(woken);
-    controller
-        .watches_stream(triggers::nodes(Api::all(client.clone())), move |_| {
-            triggers::all(&by_node)
+/// What the controllers are fed with.
+struct Watched<A, N, S, M, P> {
+    agents: A,
+    nodes: N,
+    secrets: S,
+    config_maps: M,
+    published: P,
+    woken_agents: mpsc::Receiver<Key>,
+    woken_nodes: mpsc::Receiver<String>,
+}
+
+async fn control<A, N, S, M, P>(context: &Arc<Context>, watched: Watched<A, N, S, M, P>)
+where
+    A: Stream<Item = watcher::Result<watcher::Event<Agent>>> + Send + 'static,
+    N: Stream<Item = watcher::Result<watcher::Event<Node>>> + Send + 'static,
+    S: Stream<Item = watcher::Result<Secret>> + Send + 'static,
+    M: Stream<Item = watcher::Result<ConfigMap>> + Send + 'static,
+    P: Stream<Item = watcher::Result<Node>> + Send + 'static,
+{
+    let known = &context.stores.agents;
+    let (by_node, by_secret, by_map) = (known.clone(), known.clone(), known.clone());
+    let woken = ReceiverStream::new(watched.woken_agents);
+    let agents = Controller::for_stream(triggers::declared_changes(watched.agents), known.clone())
+        .with_config(controller::Config::default().concurrency(AGENTS_AT_A_TIME))
+        .watches_stream(watched.published, move |node| {
+            triggers::by_node(&by_node, &node)
         })
-        .watches(
-            Api::<PartialObjectMeta<Secret>>::all(client.clone()),
-            watcher::Config::default(),
-            move |secret| {
-                let (namespace, name) = (secret.namespace(), secret.name_any());
-                triggers::by_secret(&by_secret, namespace.as_deref(), &name)
-            },
-        )
-        .watches(
-            Api::<PartialObjectMeta<ConfigMap>>::all(client.clone()),
-            watcher::Config::default(),
-            move |map| {
-                let (namespace, name) = (map.namespace(), map.name_any());
-                triggers::by_config_map(&by_map, namespace.as_deref(), &name)
-            },
-        )
+        .watches_stream(watched.secrets, move |secret| {
+            let (namespace, name) = (secret.namespace(), secret.name_any());
+            triggers::by_secret(&by_secret, namespace.as_deref(), &name)
+        })
+        .watches_stream(watched.config_maps, move |map| {
+            let (namespace, name) = (map.namespace(), map.name_any());
+            triggers::by_config_map(&by_map, namespace.as_deref(), &name)
+        })
         .reconcile_on(woken.map(|(namespace, name)| ObjectRef::new(&name).within(&namespace)))
         .graceful_shutdown_on(context.shutdown.clone().cancelled_owned())
         .run(
             agent::reconcile,
-            |agent, error, context| agent::retry(&agent, error, &context),
-            context,
+            |agent, error, context| agent::after_error(&agent, error, &context),
+            context.clone(),
         )
-        .for_each(|outcome| async move { log("Agent", outcome) })
-}
-
-fn nodes(context: Arc<Context>) -> impl Future<Output = ()> + Send {
-    let (controller, _) = triggers::controller(Api::<Node>::all(context.client.clone()));
-    controller
+        .for_each(|outcome| async move { log("Agent", outcome) });
+    let woken = ReceiverStream::new(watched.woken_nodes);
+    let nodes = context.stores.nodes.clone();
+    let nodes = Controller::for_stream(triggers::declared_changes(watched.nodes), nodes)
+        .with_config(controller::Config::default().concurrency(NODES_AT_A_TIME))
+        .reconcile_on(woken.map(|name| ObjectRef::new(&name)))
         .graceful_shutdown_on(context.shutdown.clone().cancelled_owned())
         .run(
             node::reconcile,
-            |_, error, _| controller::Action::requeue(error.retry_after()),
-            context,
+            |node, error, context| node::after_error(&node, error, &context),
+            context.clone(),
         )
-        .for_each(|outcome| async move { log("Node", outcome) })
+        .for_each(|outcome| async move { log("Node", outcome) });
+    futures::join!(agents, nodes);
 }
 
 fn log<K: kube::Resource>(
@@ -129,47 +168,7 @@ fn log<K: kube::Resource>(
             debug!(kind, name = %object.name, users, "waits to be deleted");
         }
         Err(error) => {
-            warn!(kind, error = %chain(&error), "reconcile did not get through; it is tried again")
+            warn!(kind, error = %chain(&error), "a reconcile failed");
         }
-    }
-}
-
-/// Turns engine events into wake-ups. What happened before a subscription nobody hears of: all agents are
-/// looked at once it stands.
-async fn follow_engine(context: Arc<Context>) {
-    loop {
-        match context.engine.events().await {
-            Ok(mut events) => {
-                wake_all(&context).await;
-                while let Some(event) = events.next().await {
-                    // Deliveries and reports are commands in containers; nothing follows from them.
-                    if event.action.starts_with("exec") {
-                        continue;
-                    }
-                    wake(&context, (event.namespace, event.name)).await;
-                }
-            }
-            Err(error) => {
-                debug!(error = %chain(&error), "engine events are not to be had; looking again in a second");
-            }
-        }
-        tokio::time::sleep(SUBSCRIBE).await;
-    }
-}
-
-async fn wake_all(context: &Context) {
-    let known = context.agents.get();
-    for agent in known.map(|known| known.state()).unwrap_or_default() {
-        wake(
-            context,
-            (agent.namespace().unwrap_or_default(), agent.name_any()),
-        )
-        .await;
-    }
-}
-
-async fn wake(context: &Context, key: Key) {
-    if context.wake.send(key).await.is_err() {
-        debug!("the controller ends; nobody to wake");
     }
 }

@@ -1,6 +1,6 @@
 //! Secrets that the operator makes and reads.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
@@ -17,10 +17,26 @@ pub struct Secrets {
 }
 
 /// What a Secret holds. Never shown.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Stored(BTreeMap<String, ByteString>);
 
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stored({} keys)", self.0.len())
+    }
+}
+
 impl Stored {
+    /// What a Secret holds.
+    pub fn of(secret: &Secret) -> Self {
+        Self(secret.data.clone().unwrap_or_default())
+    }
+
+    /// A value.
+    pub fn bytes(&self, key: &str) -> Option<&[u8]> {
+        self.0.get(key).map(|value| value.0.as_slice())
+    }
+
     /// A value that is text.
     pub fn text(&self, key: &str) -> Option<&str> {
         std::str::from_utf8(&self.0.get(key)?.0).ok()

@@ -3,48 +3,52 @@
 //! Triggers carry no payload: a reconcile reads what it needs by itself. A controller's own writes to a
 //! status trigger nothing.
 
-use std::{
-    fmt::Debug,
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
-use agentchat_api::{Agent, DEFAULT_CREDENTIALS, Node, identity_secret, is_true};
+use agentchat_api::{
+    Agent, ConditionType, DEFAULT_CREDENTIALS, Node, NodeRole, identity_secret, is_true,
+};
 use futures::Stream;
 use kube::{
-    Api, Resource, ResourceExt,
+    Resource, ResourceExt,
     runtime::{
-        Controller, WatchStreamExt,
-        reflector::{ObjectRef, Store, store},
+        WatchStreamExt,
+        reflector::{ObjectRef, Store},
         watcher,
     },
 };
-use serde::de::DeserializeOwned;
 
-/// A controller whose objects are looked at when what people declare changes.
-pub fn controller<K>(api: Api<K>) -> (Controller<K>, Store<K>)
+/// What of objects concerns their own controller: what people declare changes.
+pub fn declared_changes<K>(
+    events: impl Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
+) -> impl Stream<Item = watcher::Result<K>> + Send + 'static
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K: Resource<DynamicType = ()> + Clone + Send + 'static,
 {
-    let (reader, writer) = store();
-    let declared = watcher(api, watcher::Config::default())
-        .default_backoff()
-        .reflect(writer)
+    events
         .applied_objects()
-        .predicate_filter(declared, Default::default());
-    (Controller::for_stream(declared, reader.clone()), reader)
+        .predicate_filter(declared, Default::default())
 }
 
 /// The Nodes, each time that something of one changes which agents depend on.
-pub fn nodes(api: Api<Node>) -> impl Stream<Item = Result<Node, watcher::Error>> + Send {
-    watcher(api, watcher::Config::default())
-        .default_backoff()
+pub fn published_changes(
+    events: impl Stream<Item = watcher::Result<watcher::Event<Node>>> + Send + 'static,
+) -> impl Stream<Item = watcher::Result<Node>> + Send + 'static {
+    events
         .touched_objects()
         .predicate_filter(published, Default::default())
 }
 
-/// All Agents.
-pub fn all(agents: &Store<Agent>) -> Vec<ObjectRef<Agent>> {
-    select(agents, |_| true)
+/// Agents that a Node concerns: those that are on it or are to be, those that talk through it, and those that wait
+/// for any Node.
+pub fn by_node(agents: &Store<Agent>, node: &Node) -> Vec<ObjectRef<Agent>> {
+    let name = node.name_any();
+    let is_server = node.spec.role == NodeRole::Server;
+    select(agents, |agent| {
+        let bound = agent.status.as_ref().and_then(|s| s.node_name.as_deref());
+        let named = agent.spec.placement.node_name.as_deref();
+        is_server || bound.is_none() || bound == Some(&name) || named == Some(&name)
+    })
 }
 
 /// Agents that take something from a Secret.
@@ -95,11 +99,19 @@ fn takes_from_config_map(agent: &Agent, name: &str) -> bool {
         .any(|reference| reference.name == name)
 }
 
-/// What people declare, and the finalizer bookkeeping.
+/// What people declare, our annotations among it, and the finalizer bookkeeping.
 fn declared<K: Resource>(object: &K) -> Option<u64> {
     let meta = object.meta();
     let gone = meta.deletion_timestamp.as_ref().map(|t| t.0.to_string());
-    Some(hash(&(meta.generation, &meta.finalizers, gone)))
+    let own = |key: &str| key.starts_with("agentchat.dev/");
+    let annotations = meta.annotations.iter().flatten();
+    let annotations: Vec<_> = annotations.filter(|(key, _)| own(key)).collect();
+    Some(hash(&(
+        meta.generation,
+        &meta.finalizers,
+        gone,
+        annotations,
+    )))
 }
 
 /// What agents depend on in a Node; each change of one that is being deleted.
@@ -108,12 +120,15 @@ fn published(node: &Node) -> Option<u64> {
     let is = |type_| is_true(&status.conditions, type_);
     let ends: Vec<_> = status.endpoints.iter().map(|e| &e.url).collect();
     let going = node.metadata.deletion_timestamp.is_some();
+    let engine = status.node_info.as_ref().map(|info| &info.engine_id);
     Some(hash(&(
         node.metadata.generation,
+        node.annotations().get(agentchat_api::ABANDON_ANNOTATION),
+        engine,
         going.then(|| node.resource_version()),
         ends,
         &status.ca_bundle,
-        (is("Ready"), is("ServerReady")),
+        (is(ConditionType::Ready), is(ConditionType::ServerReady)),
     )))
 }
 

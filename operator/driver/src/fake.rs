@@ -9,18 +9,22 @@ use std::{
 };
 
 use agentchat_contract::{Delivery, State};
+use bytes::Bytes;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, pending, ready},
+};
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
-use crate::engine::{
-    Container, ContainerEvent, ContainerPhase, ContainerSpec, EngineError, labels,
-};
+use crate::engine::{Container, ContainerEvent, ContainerPhase, ContainerSpec, EngineError};
 
 /// Events that a slow reader may miss; they are hints only.
 const EVENTS: usize = 64;
 
-/// An engine in memory.
+/// An engine in memory. Actions are named as the methods of [`Engine`](crate::Engine) are.
 pub struct FakeEngine {
+    id: String,
     swarm: String,
     inner: Mutex<Inner>,
     /// `None` ends the subscriptions.
@@ -34,11 +38,14 @@ struct Inner {
     unreachable: bool,
     mute: bool,
     refused: Option<String>,
+    hanging: Option<String>,
+    identified: bool,
     images: Vec<String>,
     networks: Vec<String>,
     volumes: Vec<String>,
     containers: Vec<Container>,
     deliveries: Vec<(String, Delivery)>,
+    imports: Vec<(String, String, Bytes)>,
     states: BTreeMap<String, State>,
     specs: Vec<ContainerSpec>,
     calls: Vec<String>,
@@ -47,14 +54,21 @@ struct Inner {
 }
 
 impl FakeEngine {
-    /// An engine that has these images.
+    /// An engine that has these images. Its id is `fake`.
     #[must_use]
     pub fn new(swarm: &str, images: &[&str]) -> Self {
+        Self::named("fake", swarm, images)
+    }
+
+    /// One of several engines: its id, and the images that it has.
+    #[must_use]
+    pub fn named(id: &str, swarm: &str, images: &[&str]) -> Self {
         let inner = Inner {
             images: images.iter().map(|image| (*image).to_owned()).collect(),
             ..Inner::default()
         };
         Self {
+            id: id.to_owned(),
             swarm: swarm.to_owned(),
             inner: Mutex::new(inner),
             events: broadcast::channel(EVENTS).0,
@@ -91,9 +105,14 @@ impl FakeEngine {
         }
     }
 
-    /// Refuses an action from now on: the first word of one in [`FakeEngine::calls`]. `None` refuses nothing.
+    /// Refuses an action from now on. `None` refuses nothing.
     pub fn refuse(&self, action: Option<&str>) {
         self.lock().refused = action.map(str::to_owned);
+    }
+
+    /// Has calls of an action never be answered, from now on. `None` answers all.
+    pub fn hang(&self, action: Option<&str>) {
+        self.lock().hanging = action.map(str::to_owned);
     }
 
     /// Changes which images are there.
@@ -103,7 +122,10 @@ impl FakeEngine {
 
     /// Ends a container's run from outside, with an exit code.
     pub fn end(&self, id: &str, exit_code: i64) {
-        let mut inner = self.lock();
+        self.end_run(&mut self.lock(), id, exit_code);
+    }
+
+    fn end_run(&self, inner: &mut Inner, id: &str, exit_code: i64) {
         let time = inner.tick();
         inner.states.remove(id);
         if let Some(c) = inner.containers.iter_mut().find(|c| c.id == id) {
@@ -129,6 +151,18 @@ impl FakeEngine {
         self.lock().deliveries.clone()
     }
 
+    /// What was imported so far: container's id, path and archive.
+    #[must_use]
+    pub fn imports(&self) -> Vec<(String, String, Bytes)> {
+        self.lock().imports.clone()
+    }
+
+    /// Whether the engine has an identity: it was asked who it is, and not made to forget it.
+    #[must_use]
+    pub fn has_identity(&self) -> bool {
+        self.lock().identified
+    }
+
     /// Every container that is there.
     #[must_use]
     pub fn containers(&self) -> Vec<Container> {
@@ -141,7 +175,8 @@ impl FakeEngine {
         self.lock().specs.clone()
     }
 
-    /// Calls that would change something, in order: `create NAME`, `start ID`, `stop ID`, `remove ID`, `deliver ID`.
+    /// Calls that would change a container, in order: `create NAME`, `import ID`, `start ID`, `stop ID`, `remove ID`,
+    /// `deliver ID`.
     #[must_use]
     pub fn calls(&self) -> Vec<String> {
         self.lock().calls.clone()
@@ -149,7 +184,7 @@ impl FakeEngine {
 
     /// Names of networks and volumes that are there.
     #[must_use]
-    pub fn surroundings(&self) -> Vec<String> {
+    pub fn networks_and_volumes(&self) -> Vec<String> {
         let inner = self.lock();
         inner
             .networks
@@ -171,45 +206,64 @@ impl FakeEngine {
     }
 
     fn tell(&self, container: &Container, action: &str) {
-        let label = |key| container.labels.get(key).cloned().unwrap_or_default();
         let event = ContainerEvent {
-            namespace: label(labels::NAMESPACE),
-            name: label(labels::NAME),
+            labels: container.labels.clone(),
             action: action.to_owned(),
         };
         drop(self.events.send(Some(event)));
     }
 
-    fn ask<T>(
+    fn ask<'a, T: Send + 'a>(
         &self,
+        action: &str,
         answer: impl FnOnce(&mut Inner) -> Result<T, EngineError>,
-    ) -> Result<T, EngineError> {
-        let mut inner = self.lock();
-        if inner.unreachable {
-            return Err(EngineError::Unreachable {
-                socket: "fake".to_owned(),
-                reason: "told so".to_owned(),
-            });
-        }
-        answer(&mut inner)
+    ) -> BoxFuture<'a, Result<T, EngineError>> {
+        self.call(action, None, answer)
     }
 
-    /// As [`FakeEngine::ask`], for what would change something.
-    fn order<T>(
+    /// As [`FakeEngine::ask`], for what would change a container.
+    fn order<'a, T: Send + 'a>(
         &self,
         (action, what): (&str, &str),
         carry_out: impl FnOnce(&mut Inner) -> Result<T, EngineError>,
-    ) -> Result<T, EngineError> {
-        self.ask(|inner| {
+    ) -> BoxFuture<'a, Result<T, EngineError>> {
+        self.call(action, Some(what), carry_out)
+    }
+
+    /// The answer to a call, unless there is to be none. It is carried out here, not when the answer is awaited.
+    fn call<'a, T: Send + 'a>(
+        &self,
+        action: &str,
+        what: Option<&str>,
+        answer: impl FnOnce(&mut Inner) -> Result<T, EngineError>,
+    ) -> BoxFuture<'a, Result<T, EngineError>> {
+        let mut inner = self.lock();
+        if let Some(what) = what
+            && !inner.unreachable
+        {
             inner.calls.push(format!("{action} {what}"));
-            if inner.refused.as_deref() == Some(action) {
-                return Err(EngineError::Refused {
-                    action: format!("{action} a container"),
-                    message: "told so".to_owned(),
-                });
-            }
-            carry_out(inner)
-        })
+        }
+        if inner.hanging.as_deref() == Some(action) {
+            return pending().boxed();
+        }
+        let result = if inner.unreachable {
+            Err(EngineError::Unreachable {
+                socket: self.id.clone(),
+                reason: "told so".to_owned(),
+            })
+        } else if inner.refused.as_deref() == Some(action) {
+            Err(refused(action, "told so"))
+        } else {
+            answer(&mut inner)
+        };
+        ready(result).boxed()
+    }
+}
+
+fn refused(action: &str, message: &str) -> EngineError {
+    EngineError::Refused {
+        action: action.replace('_', " "),
+        message: message.to_owned(),
     }
 }
 

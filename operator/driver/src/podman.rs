@@ -5,12 +5,19 @@
 //!
 //! Podman's answers differ from Docker's in places (500 where 409 or 404 is due); see [`error`].
 
+mod address;
 mod container;
 mod error;
 mod exec;
+mod identity;
+mod lifecycle;
+mod network;
+mod owned;
 mod profile;
+#[cfg(test)]
+mod scripted;
 mod streams;
-mod surroundings;
+mod volume;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,10 +27,15 @@ use std::{
 
 use agentchat_contract::{Delivery, State};
 use bollard::{ClientVersion, Docker};
+use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture, stream::BoxStream};
 
-use crate::engine::{
-    Container, ContainerEvent, ContainerSpec, Engine, EngineError, EngineInfo, Listed, labels,
+use crate::{
+    engine::{
+        Container, ContainerEvent, ContainerSpec, Engine, EngineError, EngineInfo, Listed, Owned,
+        Selector, labels,
+    },
+    probe,
 };
 
 /// How long the engine may take to answer an ordinary call; starts on a busy machine take seconds.
@@ -51,9 +63,7 @@ impl Podman {
             socket: socket.display().to_string(),
             reason,
         };
-        if let Some(reason) = error::probe(socket) {
-            return Err(unreachable(reason));
-        }
+        probe::reach(socket).map_err(|e| unreachable(e.to_string()))?;
         let path = socket.to_string_lossy();
         let docker = Docker::connect_with_unix(&path, TIMEOUT.as_secs(), &VERSION)
             .map_err(|e| unreachable(e.to_string()))?;
@@ -74,20 +84,21 @@ impl Podman {
         found.and_then(|labels| labels.get(labels::SWARM)) == Some(&self.swarm)
     }
 
-    /// The filter for the swarm's things. Several label filters would be OR-ed, so it is the only one.
-    fn filter(&self) -> HashMap<String, Vec<String>> {
-        let label = format!("{}={}", labels::SWARM, self.swarm);
-        HashMap::from([("label".to_owned(), vec![label])])
+    /// The label of the swarm's things, as filters name it.
+    fn swarm_label(&self) -> String {
+        format!("{}={}", labels::SWARM, self.swarm)
     }
 
     async fn ask_info(&self) -> Result<EngineInfo, EngineError> {
         let failed = |e| self.failed("say who it is", e);
         let version = self.docker.version().await.map_err(failed)?;
+        let podman = probe::podman_version(&self.socket, &version);
+        let podman = podman.map_err(|e| self.unreachable(e.to_string()))?;
         let info = self.docker.info().await.map_err(failed)?;
         let number = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
         Ok(EngineInfo {
-            id: info.docker_root_dir.clone().or(info.id).unwrap_or_default(),
-            version: version.version.unwrap_or_default(),
+            id: self.identity().await?,
+            version: podman,
             api_version: version.api_version.unwrap_or_default(),
             kernel: info.kernel_version.unwrap_or_default(),
             architecture: info.architecture.unwrap_or_default(),
@@ -144,17 +155,25 @@ impl Engine for Podman {
 
     fn find<'a>(
         &'a self,
-        namespace: &'a str,
-        name: &'a str,
+        selector: &'a Selector,
     ) -> BoxFuture<'a, Result<Vec<Container>, EngineError>> {
-        self.find_own(namespace, name).boxed()
+        self.find_own(selector).boxed()
     }
 
     fn create<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<String, EngineError>> {
         self.make_container(spec).boxed()
     }
 
-    fn start<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), EngineError>> {
+    fn import<'a>(
+        &'a self,
+        id: &'a str,
+        path: &'a str,
+        archive: Bytes,
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.unpack(id, path, archive).boxed()
+    }
+
+    fn start<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Container, EngineError>> {
         self.start_container(id).boxed()
     }
 
@@ -173,9 +192,10 @@ impl Engine for Podman {
     fn deliver<'a>(
         &'a self,
         id: &'a str,
+        receiver: &'a [&'static str],
         delivery: &'a Delivery,
     ) -> BoxFuture<'a, Result<(), EngineError>> {
-        self.hand_over(id, delivery).boxed()
+        self.hand_over(id, receiver, delivery).boxed()
     }
 
     fn report<'a>(
@@ -190,12 +210,19 @@ impl Engine for Podman {
         id: &'a str,
         follow: bool,
         tail: Option<u32>,
-    ) -> BoxFuture<'a, Result<BoxStream<'static, Result<bytes::Bytes, EngineError>>, EngineError>>
-    {
+    ) -> BoxFuture<'a, Result<BoxStream<'static, Result<Bytes, EngineError>>, EngineError>> {
         self.read_logs(id, follow, tail).boxed()
     }
 
     fn events(&self) -> BoxFuture<'_, Result<BoxStream<'static, ContainerEvent>, EngineError>> {
         self.follow_events().boxed()
+    }
+
+    fn owned(&self) -> BoxFuture<'_, Result<Vec<Owned>, EngineError>> {
+        self.list_owned().boxed()
+    }
+
+    fn forget_identity(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        self.drop_identity().boxed()
     }
 }

@@ -128,6 +128,8 @@ fn annotated(manifest: &Manifest) -> serde_json::Result<Value> {
     if source.pointer("/metadata/annotations").is_none() {
         source["metadata"]["annotations"] = json!({});
     }
+    // As kubectl writes it, so that each takes the other's text for its own.
+    source.sort_all_objects();
     let overlay = match &manifest.overlay {
         Value::Null => Value::Null,
         patch => serde_json::to_string(patch)?.into(),

@@ -1,33 +1,56 @@
-//! What comes out of the plan: actions, and where the agent stands.
+//! What comes out of the plan: actions, and how the workload does.
 
 use agentchat_contract::TerminationReason;
+
+use crate::ContainerRef;
+
+/// Which container an action is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum At {
+    /// The one that this plan creates.
+    Created,
+    /// One that was observed.
+    Observed(ContainerRef),
+}
 
 /// One step towards the desired state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Make the container; it is started once it is seen.
+    /// Record in the status on which Node it is, before anything is created there.
+    Bind {
+        /// The Node.
+        node: String,
+    },
+    /// Have the chat server approve its key.
+    ApproveKey,
+    /// Make the container on the target's Node, with the network and the volume that it needs.
     Create,
-    /// Start the container with this id.
+    /// Start a container.
     Start {
-        /// Engine's id.
-        id: String,
+        /// Which.
+        at: At,
         /// What kind of start it is.
         start: Start,
     },
     /// Hand over configuration and secrets.
     Deliver {
-        /// Engine's id.
-        id: String,
+        /// Into which.
+        at: At,
     },
     /// Stop it, gracefully.
     Stop {
-        /// Engine's id.
-        id: String,
+        /// Which.
+        at: ContainerRef,
     },
     /// Remove it.
     Remove {
-        /// Engine's id.
-        id: String,
+        /// Which.
+        at: ContainerRef,
+    },
+    /// Remove the volume that outlives its containers.
+    RemoveVolume {
+        /// On the engine of which Node.
+        node: String,
     },
 }
 
@@ -36,7 +59,7 @@ pub enum Action {
 pub enum Start {
     /// The container's first.
     First,
-    /// It was asked to rest, or what ended it was mended: it goes on.
+    /// It was stopped on request, or what ended it was mended: it goes on.
     Resume,
     /// It ended by itself.
     Restart {
@@ -46,9 +69,9 @@ pub enum Start {
 }
 
 /// What the plan found, for the status.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The engine did not answer.
+    /// An engine did not answer.
     Unknown,
     /// On its way.
     Converging,
@@ -65,11 +88,38 @@ pub enum Verdict {
     Ended(TerminationReason),
 }
 
+/// What has to be there before a container is brought up, and is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmet {
+    /// The image is not on the engine.
+    Image,
+    /// The chat server can't take it.
+    Server,
+}
+
 /// Actions in order, and what they are for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// What to do, in order.
     pub actions: Vec<Action>,
-    /// Where the agent stands.
+    /// How the workload does.
     pub verdict: Verdict,
+    /// What keeps it from being brought up.
+    pub unmet: Option<Unmet>,
+}
+
+impl Plan {
+    /// A plan that nothing keeps from being carried out; with actions, the workload is on its way.
+    pub(crate) fn new(actions: Vec<Action>, without_actions: Verdict) -> Self {
+        let verdict = if actions.is_empty() {
+            without_actions
+        } else {
+            Verdict::Converging
+        };
+        Self {
+            actions,
+            verdict,
+            unmet: None,
+        }
+    }
 }

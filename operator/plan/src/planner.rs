@@ -6,52 +6,70 @@ mod tests;
 use agentchat_contract::{TerminationReason, exit};
 
 use crate::{
-    Action, Desired, Observed, ObservedContainer, ObservedPhase, Plan, Start, Verdict,
+    Action, At, Containers, Desired, Observed, ObservedContainer, ObservedPhase, Plan, Start,
+    Target, Unmet, Verdict, Workload,
     delay::{STABLE_SECONDS, restart_delay_seconds},
 };
 
 /// Compares; `now` in Unix seconds.
 #[must_use]
 pub fn plan(desired: &Desired, observed: &Observed, now: i64) -> Plan {
-    let Observed::Known(containers) = observed else {
-        return Plan {
-            actions: vec![],
-            verdict: Verdict::Unknown,
-        };
+    let Containers::Known(containers) = &observed.containers else {
+        return Plan::new(vec![], Verdict::Unknown);
     };
     match desired {
-        Desired::Run {
-            spec_hash,
-            delivery_digest,
-        } => run(containers, spec_hash, delivery_digest, now),
-        Desired::Hold => hold(containers),
-        Desired::Rest => rest(containers),
-        Desired::Gone => {
-            let actions = remove(containers.iter());
-            let verdict = if actions.is_empty() {
-                Verdict::Stopped
-            } else {
-                Verdict::Converging
-            };
-            Plan { actions, verdict }
+        Desired::Run(_) if observed.over_limit => {
+            let ended = Verdict::Ended(TerminationReason::BudgetExhausted);
+            Plan::new(stop_all(containers), ended)
+        }
+        Desired::Run(target) => run(target, observed, containers, now),
+        Desired::Hold => Plan::new(vec![], running_or_stopped(containers)),
+        Desired::Suspended => Plan::new(stop_all(containers), Verdict::Stopped),
+        Desired::Absent => {
+            let mut actions = remove(containers.iter());
+            let volumes = observed.nodes.iter().cloned();
+            actions.extend(volumes.map(|node| Action::RemoveVolume { node }));
+            Plan::new(actions, Verdict::Stopped)
         }
     }
 }
 
 /// Removes every container but the one to keep, and brings that one up.
-fn run(containers: &[ObservedContainer], hash: &str, digest: &str, now: i64) -> Plan {
-    let keep = choose(containers, hash);
-    let mut actions = remove(
+fn run(target: &Target, observed: &Observed, containers: &[ObservedContainer], now: i64) -> Plan {
+    let keep = choose(containers, &target.spec_hash);
+    let first = keep.is_none_or(|c| c.phase == ObservedPhase::Created);
+    let unmet = match keep {
+        None if observed.image_present == Some(false) => Some(Unmet::Image),
+        _ if first && !target.server_ready => Some(Unmet::Server),
+        _ => None,
+    };
+    if unmet.is_some() {
+        let plan = Plan::new(vec![], running_or_stopped(containers));
+        return Plan { unmet, ..plan };
+    }
+    let mut actions = vec![];
+    if first && target.needs_approval && !observed.key_approved {
+        actions.push(Action::ApproveKey);
+    }
+    actions.extend(remove(
         containers
             .iter()
-            .filter(|c| Some(&c.id) != keep.map(|k| &k.id)),
-    );
+            .filter(|c| Some(&c.at) != keep.map(|kept| &kept.at)),
+    ));
+    if observed.bound.as_ref() != Some(&target.node) {
+        let node = target.node.clone();
+        actions.push(Action::Bind { node });
+    }
     let (more, verdict) = match keep {
-        None => (vec![Action::Create], Verdict::Converging),
-        Some(container) => bring_up(container, digest, now),
+        None => {
+            let start = starting(At::Created, Start::First);
+            let create = std::iter::once(Action::Create);
+            (create.chain(start).collect(), Verdict::Converging)
+        }
+        Some(container) => bring_up(container, target, now),
     };
     actions.extend(more);
-    Plan { actions, verdict }
+    Plan::new(actions, verdict)
 }
 
 /// The one container to keep: of the right hash, a running one first.
@@ -62,90 +80,83 @@ fn choose<'a>(containers: &'a [ObservedContainer], hash: &str) -> Option<&'a Obs
         .min_by_key(|c| c.phase != ObservedPhase::Running)
 }
 
+/// Whether it may still run.
+fn is_active(container: &&ObservedContainer) -> bool {
+    matches!(
+        container.phase,
+        ObservedPhase::Running | ObservedPhase::Other
+    )
+}
+
 /// What may still run is asked to stop first: it has its grace period.
 fn remove<'a>(containers: impl Iterator<Item = &'a ObservedContainer>) -> Vec<Action> {
     let mut actions = vec![];
     for c in containers {
-        if matches!(c.phase, ObservedPhase::Running | ObservedPhase::Other) {
-            actions.push(Action::Stop { id: c.id.clone() });
+        if is_active(&c) {
+            actions.push(Action::Stop { at: c.at.clone() });
         }
-        actions.push(Action::Remove { id: c.id.clone() });
+        actions.push(Action::Remove { at: c.at.clone() });
     }
     actions
 }
 
-fn hold(containers: &[ObservedContainer]) -> Plan {
-    let runs = containers.iter().any(|c| c.phase == ObservedPhase::Running);
-    Plan {
-        actions: vec![],
-        verdict: if runs {
-            Verdict::Running
-        } else {
-            Verdict::Stopped
-        },
+fn stop_all(containers: &[ObservedContainer]) -> Vec<Action> {
+    let active = containers.iter().filter(is_active);
+    active.map(|c| Action::Stop { at: c.at.clone() }).collect()
+}
+
+fn running_or_stopped(containers: &[ObservedContainer]) -> Verdict {
+    let running = |c: &ObservedContainer| c.phase == ObservedPhase::Running;
+    if containers.iter().any(running) {
+        Verdict::Running
+    } else {
+        Verdict::Stopped
     }
 }
 
-fn rest(containers: &[ObservedContainer]) -> Plan {
-    let active =
-        |c: &&ObservedContainer| matches!(c.phase, ObservedPhase::Running | ObservedPhase::Other);
-    let actions: Vec<_> = containers
-        .iter()
-        .filter(active)
-        .map(|c| Action::Stop { id: c.id.clone() })
-        .collect();
-    let verdict = if actions.is_empty() {
-        Verdict::Stopped
-    } else {
-        Verdict::Converging
-    };
-    Plan { actions, verdict }
-}
-
-fn bring_up(c: &ObservedContainer, digest: &str, now: i64) -> (Vec<Action>, Verdict) {
+fn bring_up(c: &ObservedContainer, target: &Target, now: i64) -> (Vec<Action>, Verdict) {
+    let digest = &target.delivery_digest;
+    let at = At::Observed(c.at.clone());
     match c.phase {
-        ObservedPhase::Running if c.delivered.as_deref() == Some(digest) => {
+        ObservedPhase::Running if c.delivered.as_ref() == Some(digest) => {
             (vec![], Verdict::Running)
         }
-        ObservedPhase::Running => {
-            let deliver = Action::Deliver { id: c.id.clone() };
-            (vec![deliver], Verdict::Converging)
-        }
-        ObservedPhase::Created => start(c, Start::First),
+        ObservedPhase::Running => (vec![Action::Deliver { at }], Verdict::Converging),
+        ObservedPhase::Created => (starting(at, Start::First), Verdict::Converging),
         ObservedPhase::Other => (vec![], Verdict::Converging),
-        ObservedPhase::Exited => start_again(c, digest, now),
-    }
-}
-
-fn start(c: &ObservedContainer, start: Start) -> (Vec<Action>, Verdict) {
-    let id = c.id.clone();
-    let actions = vec![
-        Action::Start {
-            id: id.clone(),
-            start,
+        ObservedPhase::Exited => match next_start(c, target, now) {
+            Ok(start) => (starting(at, start), Verdict::Converging),
+            Err(verdict) => (vec![], verdict),
         },
-        Action::Deliver { id },
-    ];
-    (actions, Verdict::Converging)
+    }
 }
 
-fn start_again(c: &ObservedContainer, digest: &str, now: i64) -> (Vec<Action>, Verdict) {
+fn starting(at: At, start: Start) -> Vec<Action> {
+    let deliver = Action::Deliver { at: at.clone() };
+    vec![Action::Start { at, start }, deliver]
+}
+
+/// How a container that ended is started again, or why it is not.
+fn next_start(c: &ObservedContainer, target: &Target, now: i64) -> Result<Start, Verdict> {
     if c.stopped {
-        return start(c, Start::Resume);
+        return Ok(Start::Resume);
     }
-    if let Some(reason) = final_reason(c.exit_code) {
-        return if mended(reason, c.delivered.as_deref(), digest) {
-            start(c, Start::Resume)
+    if target.workload == Workload::Agent
+        && let Some(reason) = final_reason(c.exit_code)
+    {
+        let with = c.started_with.as_deref();
+        return if retry_allowed(reason, with, &target.delivery_digest) {
+            Ok(Start::Resume)
         } else {
-            (vec![], Verdict::Ended(reason))
+            Err(Verdict::Ended(reason))
         };
     }
     // The engine's clock may be ahead of ours; nobody waits for that.
     let finished = c.finished_at.unwrap_or(now).min(now);
     let ran = finished - c.started_at.unwrap_or(finished);
-    let until = finished + restart_delay_seconds(c.restarts_in_a_row, ran);
+    let until = finished + restart_delay_seconds(target.workload, c.restarts_in_a_row, ran);
     if now < until {
-        return (vec![], Verdict::BackingOff { until });
+        return Err(Verdict::BackingOff { until });
     }
     let before = if ran >= STABLE_SECONDS {
         0
@@ -153,7 +164,7 @@ fn start_again(c: &ObservedContainer, digest: &str, now: i64) -> (Vec<Action>, V
         c.restarts_in_a_row
     };
     let in_a_row = before.saturating_add(1);
-    start(c, Start::Restart { in_a_row })
+    Ok(Start::Restart { in_a_row })
 }
 
 /// Exit codes of PID 1 after which a restart by itself would change nothing. Code 0 is no such end: PID 1
@@ -169,14 +180,15 @@ fn final_reason(exit_code: Option<i64>) -> Option<TerminationReason> {
     }
 }
 
-/// Whether what would be delivered now may change how the run ended: another credential, another CA. When
-/// the operator does not know what the run was given, a refused credential is worth one more try.
-fn mended(reason: TerminationReason, delivered: Option<&str>, digest: &str) -> bool {
+/// Whether another start may end otherwise, because what would be delivered now is not what the run began with:
+/// another credential, another CA. What was delivered later may never have been used. When the operator does not
+/// know what the run began with, a refused credential is worth one more try.
+fn retry_allowed(reason: TerminationReason, started_with: Option<&str>, digest: &str) -> bool {
     use TerminationReason as Reason;
-    match (reason, delivered) {
+    match (reason, started_with) {
         (Reason::BudgetExhausted, _) => false,
         (Reason::AuthenticationRefused, None) => true,
         (_, None) => false,
-        (_, Some(delivered)) => delivered != digest,
+        (_, Some(with)) => with != digest,
     }
 }

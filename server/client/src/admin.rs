@@ -185,6 +185,15 @@ impl Client {
         self.admin(admin_key).revoke(public_key).await
     }
 
+    /// As [`Client::admin_revoke`], by the agent's id.
+    pub async fn admin_revoke_agent(
+        &self,
+        agent: &str,
+        admin_key: &str,
+    ) -> Result<(), ClientError> {
+        self.admin(admin_key).revoke_agent(agent).await
+    }
+
     /// The server's allowlist.
     pub async fn admin_list(&self, admin_key: &str) -> Result<Vec<Allowed>, ClientError> {
         self.admin(admin_key).allowed().await

@@ -144,6 +144,7 @@ fn claims_of_less_change_nothing() {
         cost_usd: -1.0,
         ..Usage::default()
     });
+    until(|| agent.copy().map(drop));
     let lower = serde_json::to_string(&UsageLedger::default()).unwrap();
     fs::write(agent.path(paths::USAGE_COPY), lower).unwrap();
     agent.use_up(turns(1));

@@ -29,7 +29,6 @@ pub(super) fn core(
         namespaced: true,
         status: false,
         finalize: false,
-        writable: true,
         review: None,
         origin: Origin::BuiltIn,
         schema: Schema::new(schema)?,
@@ -89,11 +88,17 @@ fn config_maps() -> Result<Resource, Error> {
 fn events() -> Result<Resource, Error> {
     let schema = json!({
         "type": "object",
-        "description": "Event is a report of something that happened. None are kept yet.",
+        "description": "Event is a report of something that happened; it is kept for an hour.",
         "x-kubernetes-preserve-unknown-fields": true,
     });
     let mut resource = core("Event", "events", &["ev"], schema)?;
-    resource.writable = false;
+    resource.columns = vec![
+        column("Last Seen", "date", ".lastTimestamp"),
+        column("Type", "string", ".type"),
+        column("Reason", "string", ".reason"),
+        column("Object", "string", ".involvedObject.name"),
+        column("Message", "string", ".message"),
+    ];
     resource.selectable = [
         "involvedObject.kind",
         "involvedObject.namespace",

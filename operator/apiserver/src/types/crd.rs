@@ -68,7 +68,6 @@ pub(super) fn parse(text: &str) -> Result<Resource, Error> {
         namespaced: crd.spec.scope == "Namespaced",
         status,
         finalize: false,
-        writable: true,
         review: None,
         origin: Origin::Custom,
         schema: Schema::new(schema)?,

@@ -1,4 +1,4 @@
-//! A conversation: what is said is shown, what is typed is said.
+//! A conversation: messages are shown, what is typed is sent.
 
 use std::io::{IsTerminal, stdin};
 
@@ -11,13 +11,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Inside, Person, Show, refusal,
+    ChatSession, Person, Show, refusal,
     send::{Message, once},
     show,
 };
 use crate::output::{FAINT, NOTE, plain, plain_line, put, say};
 
-/// Lines that may wait to be said.
+/// Lines that may wait to be sent.
 const LINES: usize = 64;
 /// What the end of standard input means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum Input {
 
 /// A person in a channel.
 pub struct Conversation {
-    inside: Inside,
+    session: ChatSession,
     channel: String,
     last: Option<(Option<String>, u64)>,
 }
@@ -39,7 +39,7 @@ impl Conversation {
     /// Puts the person's key on the allowlist, where that is the swarm's, and gets them in.
     pub async fn open(person: Person, channel: &str) -> Result<Self> {
         Ok(Self {
-            inside: Inside::enter(person, &[channel]).await?,
+            session: ChatSession::enter(person, &[channel]).await?,
             channel: channel.to_owned(),
             last: None,
         })
@@ -49,20 +49,20 @@ impl Conversation {
     pub async fn say_once(mut self, text: &str) -> Result<()> {
         let message = message(&self.channel, text);
         let said = {
-            let drain = async { while self.inside.events.recv().await.is_some() {} };
+            let drain = async { while self.session.events.recv().await.is_some() {} };
             tokio::select! {
-                said = once(&self.inside.chat, &message) => said,
+                said = once(&self.session.chat, &message) => said,
                 () = drain => Err(ClientError::Closed),
             }
         };
         let said = match said {
             Ok(_) => Ok(()),
             Err(error) => {
-                let Inside { chat, access, .. } = &self.inside;
+                let ChatSession { chat, access, .. } = &self.session;
                 Err(refusal::in_channel(chat, access, &self.channel, error).await)
             }
         };
-        self.inside.leave().await;
+        self.session.leave().await;
         said
     }
 
@@ -74,12 +74,12 @@ impl Conversation {
             self.greet();
         }
         let (lines, mut waiting) = mpsc::channel::<String>(LINES);
-        let (chat, channel) = (self.inside.chat.clone(), self.channel.clone());
+        let (chat, channel) = (self.session.chat.clone(), self.channel.clone());
         let sender = tokio::spawn(async move {
             while let Some(line) = waiting.recv().await {
                 if let Err(error) = once(&chat, &message(&channel, &line)).await {
-                    let words = plain(&error.to_string());
-                    say(format_args!("{NOTE}not said: {words}{NOTE:#}"));
+                    let reason = plain(&error.to_string());
+                    say(format_args!("{NOTE}not sent: {reason}{NOTE:#}"));
                 }
             }
         });
@@ -94,7 +94,7 @@ impl Conversation {
             }
             drop(lines);
             if terminal && input == Input::EndsTheChat {
-                // What was typed last is still to be said.
+                // What was typed last is still to be sent.
                 drop(sender.await);
                 ended.cancel();
             }
@@ -102,13 +102,13 @@ impl Conversation {
         let result = self.listen(show, terminal, &typed).await;
         reader.abort();
         sends.abort();
-        self.inside.chat.shutdown().await;
+        self.session.chat.shutdown().await;
         result
     }
 
     /// What somebody who comes in should know.
     fn greet(&self) {
-        let welcome = &self.inside.welcome;
+        let welcome = &self.session.welcome;
         if let Some(motd) = &welcome.motd {
             say(format_args!("{NOTE}· {}{NOTE:#}", plain(motd)));
         }
@@ -129,19 +129,20 @@ impl Conversation {
         loop {
             let event = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                event = self.inside.events.recv() => event.context("the chat client ended")?,
+                event = self.session.events.recv() => event.context("the chat client ended")?,
             };
             match event {
                 Event::Message(message) => {
-                    // What was typed on a terminal stands there already.
-                    let own =
-                        terminal && message.from == self.inside.welcome.agent_id && !message.replay;
+                    // A terminal shows already what was typed.
+                    let own = terminal
+                        && message.from == self.session.welcome.agent_id
+                        && !message.replay;
                     if self.is_new(&message) && !(own && show == Show::Text) {
                         put(show::message(&message, show))?;
                     }
                 }
                 Event::Connected(welcome) => {
-                    self.inside.welcome = welcome;
+                    self.session.welcome = welcome;
                     if std::mem::take(&mut away) {
                         say(format_args!("{FAINT}· connected again{FAINT:#}"));
                     }
@@ -157,7 +158,7 @@ impl Conversation {
                     code,
                     message,
                 } if channel == self.channel => {
-                    let Inside { chat, access, .. } = &self.inside;
+                    let ChatSession { chat, access, .. } = &self.session;
                     return Err(refusal::coded(chat, access, &channel, &code, &message).await);
                 }
                 Event::Missed { channel } if channel == self.channel => {
@@ -166,7 +167,7 @@ impl Conversation {
                     ));
                 }
                 Event::Refused { code, message } => {
-                    let Inside { access, key, .. } = &self.inside;
+                    let ChatSession { access, key, .. } = &self.session;
                     return Err(refusal::at_the_door(access, &code, &message, key));
                 }
                 Event::AgentJoined { name, .. } if show == Show::Text => {

@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::Args;
 use k8s_openapi::jiff::{Timestamp, Zoned, civil, tz::TimeZone};
 
-use super::{Inside, Person, Place, Show, person::Key, refusal, show};
+use super::{ChatSession, Person, ServerSelector, Show, person::Key, refusal, show};
 use crate::{help, output::put, run::channel, state::State};
 use reach::Reach;
 
@@ -19,7 +19,7 @@ const LAST: usize = 20;
 /// Shows what was said in a channel.
 #[derive(Debug, Args)]
 #[command(after_help = help::CHAT_HISTORY)]
-pub struct Past {
+pub struct HistoryArgs {
     /// Channel, with or without its `#`.
     #[arg(value_parser = channel, default_value = "#general")]
     channel: String,
@@ -39,29 +39,29 @@ struct Wanted {
     since: Option<i64>,
 }
 
-impl Past {
+impl HistoryArgs {
     /// Carries it out.
     pub async fn run(
         &self,
         state: &State,
-        place: &Place,
+        selector: &ServerSelector,
         name: Option<String>,
         form: Show,
     ) -> Result<()> {
-        let access = place.find(state).await?;
+        let access = selector.find(state).await?;
         let person = Person::prepare(access, state, name, Key::Free)?;
-        let inside = Inside::enter(person, &[]).await?;
-        let read = read(&inside.chat, &self.channel, self.wanted()).await;
+        let session = ChatSession::enter(person, &[]).await?;
+        let read = read(&session.chat, &self.channel, self.wanted()).await;
         let messages = match read {
             Ok(messages) => messages,
             Err(error) => {
                 let error =
-                    refusal::in_channel(&inside.chat, &inside.access, &self.channel, error).await;
-                inside.leave().await;
+                    refusal::in_channel(&session.chat, &session.access, &self.channel, error).await;
+                session.leave().await;
                 return Err(error);
             }
         };
-        inside.leave().await;
+        session.leave().await;
         let mut days = show::Days::default();
         for message in &messages {
             if form == Show::Text {
@@ -95,7 +95,7 @@ async fn read(
             let further = chat
                 .history(channel, Some(Position { epoch, offset }))
                 .await?;
-            reach.told(offset, further.resumed);
+            reach.answered(offset, further.resumed);
             if further.resumed {
                 history = further;
             }

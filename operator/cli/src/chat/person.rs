@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_open_conversation_has_a_key_of_its_own_and_the_next_finds_it_again() {
+    fn open_conversations_have_keys_of_their_own_that_are_reused() {
         let base = tempfile::tempdir().unwrap();
         let (first, lock) = free(base.path()).unwrap();
         let (second, _held) = free(base.path()).unwrap();

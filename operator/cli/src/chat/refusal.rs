@@ -1,24 +1,17 @@
-//! What a chat server refuses, in words that say what to do.
+//! What a chat server refuses, as errors that say what to do.
 
 use agentchat_client::{Client, ClientError};
 use anyhow::anyhow;
 
 use super::Access;
-use crate::{
-    exit::{Code, WithCode},
-    state::State,
-};
+use crate::exit::{Code, WithCode};
 
 /// No connection.
 pub fn unreachable(access: &Access, why: &str) -> anyhow::Error {
     let url = &access.url;
     let certificate = why.contains("certificate");
     let advice = match &access.swarm {
-        Some(swarm) => {
-            let log = State::locate(swarm).map(|state| state.log("agentchat-server"));
-            let log = log.map_or_else(|_| "its log".into(), |path| path.display().to_string());
-            format!("`agentctl get nodes --swarm {swarm}` shows how it is, and {log} what it says")
-        }
+        Some(swarm) => format!("`agentctl status --swarm {swarm}` shows how it does"),
         None if certificate => {
             "give the CA that its certificate comes from with --ca-file, and the host by the name that it is for".into()
         }

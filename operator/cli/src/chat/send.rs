@@ -1,4 +1,4 @@
-//! `agentctl chat send`: says one thing, once.
+//! `agentctl chat send`: sends one message, once.
 
 use std::{io::IsTerminal, time::Duration};
 
@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Inside, Person, Place, person::Key, refusal};
+use super::{ChatSession, Person, ServerSelector, person::Key, refusal};
 use crate::{
     exit::{Code, WithCode},
     help,
@@ -27,14 +27,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of a message as it goes over the wire; servers take frames of 2 MiB.
 const LARGEST: usize = 2 * 1024 * 1024 - 1024;
 
-/// Says one thing, once.
+/// Sends one message, once.
 #[derive(Debug, Args)]
 #[command(after_help = help::CHAT_SEND)]
 pub struct Send {
     /// Channel, with or without its `#`, or an agent's id with its `@`.
     #[arg(value_parser = target)]
     to: String,
-    /// What to say; without it, or with -, standard input is read.
+    /// What to send; without it, or with -, standard input is read.
     text: Vec<String>,
     /// Message that this one answers, by its id.
     #[arg(long, value_name = "MESSAGE")]
@@ -67,20 +67,20 @@ impl Send {
     pub async fn run(
         &self,
         state: &State,
-        place: &Place,
+        selector: &ServerSelector,
         name: Option<String>,
         json: bool,
     ) -> Result<()> {
         let text = self.text().await?;
-        let access = place.find(state).await?;
+        let access = selector.find(state).await?;
         let key = match self.id {
             Some(_) => Key::Sender,
             None => Key::Free,
         };
         let person = Person::prepare(access, state, name, key)?;
-        let inside = Inside::enter(person, &[]).await?;
-        let said = self.say(&inside, &text).await;
-        inside.leave().await;
+        let session = ChatSession::enter(person, &[]).await?;
+        let said = self.say(&session, &text).await;
+        session.leave().await;
         let id = said?;
         if json {
             put(json_line(&json!({"msgId": id, "to": self.to})))?;
@@ -96,20 +96,20 @@ impl Send {
         };
         let text = text.trim_end_matches(['\n', '\r']).to_owned();
         if text.trim().is_empty() {
-            return Err(anyhow!("there is nothing to say: the text is empty").code(Code::Invalid));
+            return Err(anyhow!("there is nothing to send: the text is empty").code(Code::Invalid));
         }
         let size = json!(text).to_string().len();
         if size > LARGEST {
             return Err(anyhow!(
-                "the text takes {size} bytes, and at most {LARGEST} can be said at once; say it in parts"
+                "the text takes {size} bytes, and at most {LARGEST} can be sent at once; send it in parts"
             )
             .code(Code::Invalid));
         }
         Ok(text)
     }
 
-    async fn say(&self, inside: &Inside, text: &str) -> Result<String> {
-        let (chat, access) = (&inside.chat, &inside.access);
+    async fn say(&self, session: &ChatSession, text: &str) -> Result<String> {
+        let (chat, access) = (&session.chat, &session.access);
         let message = Message {
             to: &self.to,
             text,
@@ -137,7 +137,7 @@ impl Send {
 async fn read(terminal: bool) -> Result<String> {
     if terminal {
         return Err(anyhow!(
-            "there is nothing to say: give a text, or a file with `<`; `agentctl chat join` talks"
+            "there is nothing to send: give a text, or a file with `<`; `agentctl chat join` talks"
         )
         .code(Code::Invalid));
     }

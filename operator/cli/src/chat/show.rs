@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_cannot_steer_the_terminal() {
+    fn message_cannot_steer_the_terminal() {
         let one = ChatMessage {
             from: "@a".into(),
             from_name: "ada\n".into(),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_past_of_several_days_has_headings() {
+    fn history_of_several_days_has_headings() {
         let day = 86_400_000;
         let mut days = Days::default();
         let now = Timestamp::now().as_millisecond();

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{Inside, Person, Place, Show, person::Key, refusal};
+use super::{ChatSession, Person, ServerSelector, Show, person::Key, refusal};
 use crate::{
     get::columns,
     help,
@@ -49,14 +49,14 @@ impl Who {
     pub async fn run(
         &self,
         state: &State,
-        place: &Place,
+        selector: &ServerSelector,
         name: Option<String>,
         form: Show,
     ) -> Result<()> {
-        let person = Person::prepare(place.find(state).await?, state, name, Key::Free)?;
-        let inside = Inside::enter(person, &[]).await?;
-        let found = present(&inside, self.channel.as_deref()).await;
-        inside.leave().await;
+        let person = Person::prepare(selector.find(state).await?, state, name, Key::Free)?;
+        let session = ChatSession::enter(person, &[]).await?;
+        let found = present(&session, self.channel.as_deref()).await;
+        session.leave().await;
         let found = found?;
         match form {
             Show::Json => put(found.iter().map(as_json).collect::<String>())?,
@@ -72,17 +72,17 @@ impl Channels {
     pub async fn run(
         &self,
         state: &State,
-        place: &Place,
+        selector: &ServerSelector,
         name: Option<String>,
         form: Show,
     ) -> Result<()> {
-        let person = Person::prepare(place.find(state).await?, state, name, Key::Free)?;
-        let inside = Inside::enter(person, &[]).await?;
-        let listed = match inside.chat.list_channels().await {
+        let person = Person::prepare(selector.find(state).await?, state, name, Key::Free)?;
+        let session = ChatSession::enter(person, &[]).await?;
+        let listed = match session.chat.list_channels().await {
             Ok(listed) => Ok(listed),
-            Err(error) => Err(refusal::in_channel(&inside.chat, &inside.access, "", error).await),
+            Err(error) => Err(refusal::in_channel(&session.chat, &session.access, "", error).await),
         };
-        inside.leave().await;
+        session.leave().await;
         let listed = listed?;
         let for_whom = |verified| if verified { "verified" } else { "all" };
         let mut rows = vec![["NAME", "AGENTS", "FOR"].map(str::to_owned).to_vec()];
@@ -107,8 +107,8 @@ impl Channels {
 }
 
 /// Who is in a channel, or in any, without oneself; sorted by name.
-pub async fn present(inside: &Inside, channel: Option<&str>) -> Result<Vec<Present>> {
-    let (chat, access) = (&inside.chat, &inside.access);
+pub async fn present(session: &ChatSession, channel: Option<&str>) -> Result<Vec<Present>> {
+    let (chat, access) = (&session.chat, &session.access);
     let all = match channel {
         Some(channel) => vec![channel.to_owned()],
         None => match chat.list_channels().await {
@@ -132,7 +132,7 @@ pub async fn present(inside: &Inside, channel: Option<&str>) -> Result<Vec<Prese
             present.channels.push(name.clone());
         }
     }
-    found.remove(&inside.welcome.agent_id);
+    found.remove(&session.welcome.agent_id);
     let mut found: Vec<_> = found.into_values().collect();
     found.sort_by(|a, b| (&a.agent.name, &a.agent.id).cmp(&(&b.agent.name, &b.agent.id)));
     Ok(found)

@@ -7,54 +7,29 @@ use crate::get::columns;
 
 /// A table with a total; empty when none of the agents has done anything.
 pub fn table(agents: &[Agent], scripted: bool) -> String {
-    let used = |agent: &Agent| {
-        let usage = agent
-            .status
-            .as_ref()
-            .and_then(|status| status.usage.as_ref());
-        usage.is_some_and(|u| u.turns > 0 || u.tokens_in > 0 || u.tokens_out > 0)
-    };
-    if !agents.iter().any(used) {
-        return String::new();
-    }
     let heading = ["SPENT BY", "TURNS", "TOKENS IN", "TOKENS OUT", "COST"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
-    let (mut turns, mut tokens_in, mut tokens_out, mut cost) = (0_u64, 0_u64, 0_u64, 0.0);
-    let row = |name: String, turns: u64, tokens_in: u64, tokens_out: u64, cost: f64| {
-        vec![
-            name,
-            turns.to_string(),
-            tokens_in.to_string(),
-            tokens_out.to_string(),
-            format!("${cost:.4}"),
-        ]
+    let (mut total, mut total_cost) = ([0_u64; 3], 0.0);
+    let mut row = |name: String, counts: [u64; 3], cost: f64| {
+        let counts = counts.map(|n| n.to_string());
+        rows.push([&[name], &counts[..], &[format!("${cost:.4}")]].concat());
     };
     for agent in agents {
         let usage = agent
             .status
-            .clone()
-            .unwrap_or_default()
-            .usage
-            .unwrap_or_default();
-        let own = usage
-            .cost_usd
-            .parse::<f64>()
-            .ok()
-            .filter(|c| c.is_finite())
-            .unwrap_or(0.0);
-        rows.push(row(
-            agent.name_any(),
-            usage.turns,
-            usage.tokens_in,
-            usage.tokens_out,
-            own,
-        ));
-        turns = turns.saturating_add(usage.turns);
-        tokens_in = tokens_in.saturating_add(usage.tokens_in);
-        tokens_out = tokens_out.saturating_add(usage.tokens_out);
-        cost += own;
+            .as_ref()
+            .and_then(|status| status.usage.clone());
+        let usage = usage.unwrap_or_default();
+        let counts = [usage.turns, usage.tokens_in, usage.tokens_out];
+        let cost = usage.cost_usd.parse::<f64>().ok().filter(|c| c.is_finite());
+        row(agent.name_any(), counts, cost.unwrap_or(0.0));
+        total = std::array::from_fn(|i| total[i].saturating_add(counts[i]));
+        total_cost += cost.unwrap_or(0.0);
     }
-    rows.push(row("total".into(), turns, tokens_in, tokens_out, cost));
+    row("total".into(), total, total_cost);
+    if total == [0; 3] {
+        return String::new();
+    }
     let mut text = columns(&rows);
     if scripted {
         text.push_str("(a scripted model answered: nothing of this was paid)\n");
@@ -69,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_a_total() {
+    fn usage_table_has_a_total() {
         let agent = |name: &str, turns: u64| {
             let usage =
                 json!({"turns": turns, "tokensIn": 10, "tokensOut": 1, "costUSD": "0.5000"});

@@ -1,6 +1,6 @@
 //! Tables, in columns as wide as what is in them.
 
-use agentchat_api::{Agent, Node};
+use agentchat_api::{Agent, ConditionType, Node, find_condition};
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta},
     jiff::Timestamp,
@@ -11,9 +11,9 @@ use crate::output::plain_line;
 
 /// Agents.
 pub fn agents(all: &[Agent]) -> String {
-    let several = all
-        .iter()
-        .any(|a| a.namespace().is_some_and(|n| n != "default"));
+    if all.is_empty() {
+        return "no Agents\n".into();
+    }
     let mut rows = vec![row([
         "NAMESPACE",
         "NAME",
@@ -29,44 +29,39 @@ pub fn agents(all: &[Agent]) -> String {
     for agent in all {
         let status = agent.status.clone().unwrap_or_default();
         let usage = status.usage.clone().unwrap_or_default();
+        let cost = Some(usage.cost_usd).filter(|cost| !cost.is_empty());
+        let (ready, message) = ready(&status.conditions);
         rows.push(vec![
             agent.namespace().unwrap_or_default(),
             agent.name_any(),
-            status
-                .phase
-                .map_or_else(|| "Pending".into(), |phase| format!("{phase:?}")),
-            ready(&status.conditions),
+            format!("{:?}", status.phase.unwrap_or_default()),
+            ready,
             status.activity.map(|a| a.state).unwrap_or_default(),
             status.restarts.unwrap_or(0).to_string(),
             usage.turns.to_string(),
-            if usage.cost_usd.is_empty() {
-                String::new()
-            } else {
-                format!("${}", usage.cost_usd)
-            },
+            cost.map_or(String::new(), |cost| format!("${cost}")),
             age(&agent.metadata),
-            unready(&status.conditions),
+            message,
         ]);
     }
-    if rows
+    // Columns that say nothing are left out.
+    if rows[1..]
         .iter()
-        .skip(1)
         .all(|row| row.last().is_some_and(String::is_empty))
     {
         rows.iter_mut().for_each(|row| drop(row.pop()));
     }
-    if !several {
+    if rows[1..].iter().all(|row| row[0] == "default") {
         rows.iter_mut().for_each(|row| drop(row.remove(0)));
     }
-    if all.is_empty() {
-        "no Agents\n".into()
-    } else {
-        columns(&rows)
-    }
+    columns(&rows)
 }
 
 /// Nodes.
 pub fn nodes(all: &[Node]) -> String {
+    if all.is_empty() {
+        return "no Nodes\n".into();
+    }
     let mut rows = vec![row([
         "NAME", "ROLE", "PHASE", "AGENTS", "PODMAN", "AGE", "MESSAGE",
     ])];
@@ -75,43 +70,30 @@ pub fn nodes(all: &[Node]) -> String {
         rows.push(vec![
             node.name_any(),
             format!("{:?}", node.spec.role),
-            status
-                .phase
-                .map_or_else(|| "Pending".into(), |phase| format!("{phase:?}")),
+            format!("{:?}", status.phase.unwrap_or_default()),
             status.agents.map(|n| n.to_string()).unwrap_or_default(),
             status
                 .node_info
                 .map(|info| info.podman_version)
                 .unwrap_or_default(),
             age(&node.metadata),
-            unready(&status.conditions),
+            ready(&status.conditions).1,
         ]);
     }
-    if all.is_empty() {
-        "no Nodes\n".into()
-    } else {
-        columns(&rows)
-    }
+    columns(&rows)
 }
 
 fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
 }
 
-/// `True`, or `False` with the reason.
-fn ready(conditions: &[Condition]) -> String {
-    match conditions.iter().find(|c| c.type_ == "Ready") {
-        Some(c) if c.status == "True" => c.status.clone(),
-        Some(c) => format!("{} ({})", c.status, c.reason),
-        None => "Unknown".into(),
+/// Whether an object is Ready; if not, with the reason, and the message beside it.
+fn ready(conditions: &[Condition]) -> (String, String) {
+    match find_condition(conditions, ConditionType::Ready) {
+        Some(c) if c.status == "True" => (c.status.clone(), String::new()),
+        Some(c) => (format!("{} ({})", c.status, c.reason), c.message.clone()),
+        None => ("Unknown".into(), String::new()),
     }
-}
-
-/// Why an object is not Ready.
-fn unready(conditions: &[Condition]) -> String {
-    let unready = |c: &&Condition| c.type_ == "Ready" && c.status != "True";
-    let found = conditions.iter().find(unready);
-    found.map(|c| c.message.clone()).unwrap_or_default()
 }
 
 fn age(meta: &ObjectMeta) -> String {
@@ -161,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_names_what_is_not_ready() {
+    fn table_names_what_is_not_ready() {
         let agent = |name: &str, status: serde_json::Value| {
             let value = json!({"apiVersion": agentchat_manifests::OWN_API, "kind": "Agent",
                 "metadata": {"name": name, "namespace": "default"}, "spec": {"mission": "x"}, "status": status});
@@ -188,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_short() {
+    fn age_is_shown_in_its_largest_units() {
         for (seconds, text) in [
             (-5, "0s"),
             (61, "61s"),

@@ -4,9 +4,9 @@ use std::fmt;
 
 use anyhow::{Result, anyhow, bail};
 
-use super::Keeper;
+use super::Moderator;
 use crate::{
-    chat::{Inside, Key, Person, Present, present},
+    chat::{ChatSession, Key, Person, Present, present},
     exit::{Code, WithCode},
     output::plain_line,
 };
@@ -82,16 +82,16 @@ fn is_key_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(hex)
 }
 
-impl Keeper<'_> {
+impl Moderator<'_> {
     /// The agent that is meant. Names are looked up by being in the chat for a moment.
     pub(super) async fn target(&self, text: &str) -> Result<Target> {
         if text.starts_with('@') || is_key_id(text) {
             return Target::id(text).code(Code::Invalid);
         }
         let person = Person::prepare(self.access.clone(), self.state, None, Key::Free)?;
-        let inside = Inside::enter(person, &[]).await?;
-        let found = present(&inside, None).await;
-        inside.leave().await;
+        let session = ChatSession::enter(person, &[]).await?;
+        let found = present(&session, None).await;
+        session.leave().await;
         Target::among(text, found?)
     }
 }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_must_be_one_agents_alone() {
+    fn ambiguous_name_is_refused_with_the_ids() {
         let ada = Target::among("ada", all()).unwrap();
         assert_eq!(ada.to_string(), "@1 (ada)");
         let several = Target::among("sam", all()).unwrap_err();

@@ -91,7 +91,7 @@ fn of_text(text: &str, what: &str) -> Result<String> {
     }
 }
 
-/// What stands between the first and the last line of a PEM text, in one line.
+/// A PEM text without its first and last line, in one line.
 fn body(pem: &str) -> String {
     let lines = pem.lines().map(str::trim);
     lines.filter(|line| !line.starts_with('-')).collect()
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_taken_in_every_form_that_people_have_it_in() {
+    fn public_key_is_read_in_every_form() {
         let identity = Identity::generate().unwrap();
         let pem = identity.public_key_pem();
         let json = serde_json::json!({"publicKey": pem, "privateKey": "x"}).to_string();

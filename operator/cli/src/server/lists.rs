@@ -4,13 +4,13 @@ use anyhow::Result;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
-use super::Keeper;
+use super::Moderator;
 use crate::{
     get::{columns, short},
     output::say,
 };
 
-impl Keeper<'_> {
+impl Moderator<'_> {
     pub(super) async fn show_allowed(&self) -> Result<()> {
         let all = self.admin.allowed().await;
         let all = all.map_err(|error| self.refused(error))?;

@@ -6,9 +6,9 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use serde_json::json;
 
-use super::Keeper;
+use super::Moderator;
 use crate::{
-    chat::{Inside, Key, Person},
+    chat::{ChatSession, Key, Person},
     exit::{Code, WithCode},
     output::{plain, say},
 };
@@ -27,14 +27,14 @@ pub struct Motd {
 }
 
 impl Motd {
-    pub(super) async fn carry_out(&self, keeper: &Keeper<'_>) -> Result<()> {
+    pub(super) async fn carry_out(&self, moderator: &Moderator<'_>) -> Result<()> {
         let text = match self.text.as_deref() {
             None if self.clear => None,
             None if self.kick => {
                 let words = "--kick tells everybody why: give a text, or --clear";
                 return Err(anyhow!(words).code(Code::Invalid));
             }
-            None => return show(keeper).await,
+            None => return show(moderator).await,
             Some("-") => {
                 let mut text = String::new();
                 let read = std::io::stdin().read_to_string(&mut text);
@@ -49,10 +49,10 @@ impl Motd {
             return Err(anyhow!(words).code(Code::Invalid));
         }
         if self.kick {
-            keeper.confirm.ask("Send everybody away?")?;
+            moderator.confirm.ask("Send everybody away?")?;
         }
-        let set = keeper.admin.set_motd(text.as_deref(), self.kick);
-        set.await.map_err(|error| keeper.refused(error))?;
+        let set = moderator.admin.set_motd(text.as_deref(), self.kick);
+        set.await.map_err(|error| moderator.refused(error))?;
         let done = match (&text, self.kick) {
             (Some(_), false) => "message of the day set",
             (None, false) => "message of the day taken away",
@@ -60,20 +60,20 @@ impl Motd {
             (None, true) => "message of the day taken away, everybody sent away",
         };
         let value = json!({"motd": text, "kicked": self.kick, "done": done});
-        keeper.show(&value, "", || format!("{done}\n"))
+        moderator.show(&value, "", || format!("{done}\n"))
     }
 }
 
 /// The present one, as everybody is told who comes in.
-async fn show(keeper: &Keeper<'_>) -> Result<()> {
-    let person = Person::prepare(keeper.access.clone(), keeper.state, None, Key::Free)?;
-    let inside = Inside::enter(person, &[]).await?;
-    let motd = inside.welcome.motd.clone();
-    inside.leave().await;
-    if motd.is_none() && keeper.form.is_none() {
+async fn show(moderator: &Moderator<'_>) -> Result<()> {
+    let person = Person::prepare(moderator.access.clone(), moderator.state, None, Key::Free)?;
+    let session = ChatSession::enter(person, &[]).await?;
+    let motd = session.welcome.motd.clone();
+    session.leave().await;
+    if motd.is_none() && moderator.form.is_none() {
         say("there is no message of the day");
         return Ok(());
     }
     let text = motd.clone().unwrap_or_default();
-    keeper.show(&json!({"motd": motd}), "", || format!("{}\n", plain(&text)))
+    moderator.show(&json!({"motd": motd}), "", || format!("{}\n", plain(&text)))
 }

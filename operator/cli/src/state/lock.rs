@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_waits_for_the_first_and_nobody_for_a_folder_that_is_gone() {
+    fn lock_is_busy_while_held_and_gone_with_its_folder() {
         let base = tempfile::tempdir().unwrap();
         let state = State::below(base.path(), "x");
         assert!(matches!(Lock::attempt(&state).unwrap(), Attempt::Gone));

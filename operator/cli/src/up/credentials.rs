@@ -19,7 +19,7 @@ use kube::{
     api::{DeleteParams, ObjectMeta, PostParams},
 };
 
-use crate::{control::told, state::Credentials};
+use crate::{control::api_error, state::Credentials};
 
 /// Where Agents are made that name no namespace.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -33,7 +33,7 @@ const LARGEST: u64 = 8192;
 /// Where the model's credential comes from.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
-pub struct Given {
+pub struct CredentialFlags {
     /// File with an OAuth token of a Claude subscription (`claude setup-token` makes one).
     #[arg(long, value_name = "FILE")]
     oauth_token_file: Option<PathBuf>,
@@ -57,8 +57,8 @@ impl fmt::Debug for Credential {
     }
 }
 
-impl Given {
-    /// What should be said about the file, although it will do.
+impl CredentialFlags {
+    /// A warning about the file, although it will do.
     pub fn warning(&self) -> Option<String> {
         exposed(
             self.oauth_token_file
@@ -115,7 +115,7 @@ impl Given {
     }
 }
 
-/// Words about a file that others than its owner can read; a pipe is nobody else's.
+/// A warning about a file that others than its owner can read; a pipe is nobody else's.
 pub fn exposed(path: &Path) -> Option<String> {
     let about = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     let mode = about.permissions().mode() & 0o777;
@@ -175,7 +175,7 @@ async fn exists(client: &Client, namespace: &str) -> Result<bool> {
     let api = Api::<Secret>::namespaced(client.clone(), namespace);
     let found = api.get_opt(DEFAULT_CREDENTIALS).await;
     Ok(found
-        .map_err(|error| told(error, "the credential's Secret could not be read"))?
+        .map_err(|error| api_error(error, "the credential's Secret could not be read"))?
         .is_some())
 }
 
@@ -183,7 +183,7 @@ async fn exists(client: &Client, namespace: &str) -> Result<bool> {
 async fn put(client: &Client, namespace: &str, wanted: Option<&Credential>) -> Result<()> {
     let api = Api::<Secret>::namespaced(client.clone(), namespace);
     let title = format!("Secret {namespace}/{DEFAULT_CREDENTIALS}");
-    let failed = |error| told(error, &format!("{title} could not be written"));
+    let failed = |error| api_error(error, &format!("{title} could not be written"));
     let there = api.get_opt(DEFAULT_CREDENTIALS).await.map_err(failed)?;
     let Some(wanted) = wanted else {
         if there.is_none() {
@@ -250,7 +250,7 @@ mod tests {
         } else {
             (None, Some(path))
         };
-        Given {
+        CredentialFlags {
             oauth_token_file: oauth,
             api_key_file: key,
             scripted_model: false,
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_is_one_line_of_the_right_kind() {
+    fn credential_must_be_one_line_of_the_right_kind() {
         let good = read("sk-ant-oat01-x\n", true).unwrap().unwrap();
         assert_eq!(
             (good.key, good.value.as_str()),

@@ -1,4 +1,4 @@
-//! What `up` does when it stays: shows the conversation, says what is typed, and takes the swarm down on Ctrl-C.
+//! What `up` does when it stays: shows the conversation, sends what is typed, and takes the swarm down on Ctrl-C.
 
 use std::time::Duration;
 
@@ -7,11 +7,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     chat::{Access, Conversation, Input, Key, Person, Show},
-    control::{self, OPERATOR},
-    down,
+    control, down, operator,
     output::{self, FAINT, NOTE, Progress, say},
-    service::{self, log_end},
-    state::{Lock, Remembered, State},
+    state::{Lock, State, SwarmConfig},
 };
 
 /// Between two looks at the operator.
@@ -34,7 +32,7 @@ pub async fn hold(state: &State, progress: Progress, interrupt: &CancellationTok
     let Some(_lock) = Lock::take(state, &progress).await? else {
         return Ok(());
     };
-    down::take_down(state, progress, false, &CancellationToken::new()).await
+    down::take_down(state, progress, down::Kind::Keep, &CancellationToken::new()).await
 }
 
 /// Shows the channel until Ctrl-C or until nobody reads. Without a chat there is still something to wait for.
@@ -68,17 +66,17 @@ async fn taken_down(state: &State) {
     let mut said = false;
     loop {
         tokio::time::sleep(LOOK).await;
-        if !matches!(service::running(state, OPERATOR), Ok(None)) {
+        if operator::is_running(state).unwrap_or(true) {
             said = false;
             continue;
         }
-        match Remembered::read(state) {
-            Ok(Some(remembered)) if !remembered.down => {}
+        match SwarmConfig::read(state) {
+            Ok(Some(config)) if !config.down => {}
             Ok(_) => return,
             Err(_) => continue,
         }
         if !std::mem::replace(&mut said, true) {
-            let end = log_end(state, OPERATOR);
+            let end = operator::log_end(state);
             say(format_args!(
                 "{NOTE}the operator is gone; agents go on, `agentctl up` starts it again{NOTE:#}{end}"
             ));

@@ -1,69 +1,89 @@
-//! The wait for Nodes and Agents, with a word about each change.
+//! The wait for Nodes and Agents, with a line about each change.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
-use agentchat_api::{Agent, Node, is_true};
+use agentchat_api::{Agent, ConditionType, EndpointScope, Node, is_true};
 use agentchat_manifests::Manifest;
 use anyhow::{Result, anyhow};
-use kube::{Api, Client, ResourceExt, api::ListParams};
+use kube::{Api, Client, ResourceExt};
+use tokio::{net::TcpStream, time::timeout};
+use url::Url;
 
 use crate::{
-    control::told,
     exit::{Code, WithCode, code_of},
-    get::all_agents,
     logs,
     output::{FAINT, Progress},
-    standing::{self, NO_ANSWER, Outlook, Standing},
-    swarm::Swarm,
-    wait::{Changes, Look, Patience},
+    readiness::{self, NO_ANSWER, Outlook, Readiness},
+    wait::{Changes, Deadline, Look},
 };
 
-/// How long something may stand badly before it counts: what stands there may be from before.
+/// How long an object may be in a bad state before that counts: its status may be from before.
 const SETTLE: Duration = Duration::from_secs(10);
 /// How long a program may be away before the end of its log is shown.
 const CRASHES: Duration = Duration::from_secs(4);
 /// Lines of an agent's log that are shown when it fails.
 const LINES: u32 = 15;
 
-/// Waits until the Nodes are Ready.
+/// How long a connection to a chat server may take.
+const CONNECTION: Duration = Duration::from_secs(2);
+
+/// Waits until the Nodes are Ready, and their chat servers take connections: right after a start of the operator, a
+/// status may be from before the last `down`.
 pub async fn nodes(
     client: &Client,
     wanted: &[&Manifest],
-    swarm: &mut Swarm<'_>,
-    patience: &Patience,
+    deadline: &Deadline,
     progress: Progress,
 ) -> Result<()> {
-    let api = Api::<Node>::all(client.clone());
     let mut watch = Watch::new(progress, "Node");
-    patience
-        .until("Nodes", async || {
-            swarm.check()?;
-            let list = api.list(&ListParams::default()).await;
-            let all = list
-                .map_err(|error| told(error, "the Nodes are not to be had"))?
-                .items;
-            let here = |m: &Manifest| all.iter().find(|n| n.name_any() == m.name);
-            watch.look(wanted, |m| here(m).map(standing::node))
-        })
+    let look = async |all: &[Arc<Node>]| {
+        let mut found = BTreeMap::new();
+        for node in all {
+            let mut readiness = readiness::node(node);
+            if readiness.is_good() && !takes_connections(node).await {
+                readiness = Readiness::new(Outlook::Waiting, "waits for its chat server");
+            }
+            found.insert(node.name_any(), readiness);
+        }
+        watch.look(wanted, |m| found.get(&m.name).cloned())
+    };
+    deadline
+        .watch("Nodes", Api::all(client.clone()), look)
         .await
 }
 
+/// Whether a Node's chat server can be connected to from here; true for a Node that has none on this machine.
+async fn takes_connections(node: &Node) -> bool {
+    let endpoints = node.status.iter().flat_map(|status| &status.endpoints);
+    let mut local = endpoints.filter(|endpoint| endpoint.scope == EndpointScope::Host);
+    let Some(url) = local.next().and_then(|e| Url::parse(&e.url).ok()) else {
+        return true;
+    };
+    let (Some(host), Some(port)) = (url.host_str(), url.port()) else {
+        return true;
+    };
+    let connected = timeout(CONNECTION, TcpStream::connect((host, port))).await;
+    connected.is_ok_and(|connected| connected.is_ok())
+}
+
 /// What Agents that begin anew had done before: all but those that were well and stay as they are.
-pub struct Before {
+pub struct TokensBefore {
     /// Tokens written, by title.
     tokens: BTreeMap<String, u64>,
 }
 
-impl Before {
+impl TokensBefore {
     /// Of the Agents there were, without those whose manifests made no change.
     pub fn new(were: &[Agent], changed: &BTreeSet<String>) -> Self {
         let counted = were.iter().filter_map(|agent| {
             let title = title(agent);
             let status = agent.status.as_ref()?;
-            let well = is_true(&status.conditions, "Ready") && !changed.contains(&title);
+            let well =
+                is_true(&status.conditions, ConditionType::Ready) && !changed.contains(&title);
             let tokens = status.usage.as_ref().map_or(0, |usage| usage.tokens_out);
             (!well).then_some((title, tokens))
         });
@@ -91,31 +111,27 @@ fn title(agent: &Agent) -> String {
 pub async fn agents(
     client: &Client,
     wanted: &[&Manifest],
-    before: &Before,
-    swarm: &mut Swarm<'_>,
-    patience: &Patience,
+    before: &TokensBefore,
+    deadline: &Deadline,
     progress: Progress,
 ) -> Result<()> {
     let mut watch = Watch::new(progress, "Agent");
     let mut quoted = BTreeSet::new();
-    let waited = patience
-        .until("Agents", async || {
-            swarm.check()?;
-            if let Some(crashing) = watch
-                .crashing
-                .take()
-                .filter(|one| quoted.insert(one.clone()))
-            {
-                quote(client, &crashing, progress).await;
-            }
-            let all = all_agents(client).await?;
-            let here = |m: &Manifest| {
-                let same = |a: &&Agent| a.name_any() == m.name && a.namespace() == m.namespace;
-                let found = all.iter().find(same);
-                found.map(|agent| standing::agent(agent, before.of(m)))
-            };
-            watch.look(wanted, here)
+    let look = async |all: &[Arc<Agent>]| {
+        let crashing = watch.crashing.take();
+        if let Some(crashing) = crashing.filter(|one| quoted.insert(one.clone())) {
+            quote(client, &crashing, progress).await;
+        }
+        let find = |m: &Manifest| {
+            let same = |a: &&Arc<Agent>| a.name_any() == m.name && a.namespace() == m.namespace;
+            all.iter().find(same)
+        };
+        watch.look(wanted, |m| {
+            find(m).map(|agent| readiness::agent(agent, before.of(m)))
         })
+    };
+    let waited = deadline
+        .watch("Agents", Api::all(client.clone()), look)
         .await;
     let Err(error) = waited else { return Ok(()) };
     if code_of(&error) == Code::Interrupted {
@@ -168,11 +184,11 @@ struct Watch {
     progress: Progress,
     kind: &'static str,
     changes: Changes,
-    /// Namespace and name of one that does not stand well.
+    /// Namespace and name of one that is not ready.
     worst: Option<(String, String)>,
     /// Whether its log may tell more.
     log: bool,
-    /// One that keeps ending, for so long that it was said.
+    /// One that keeps ending, for so long that it was shown.
     crashing: Option<(String, String)>,
 }
 
@@ -191,14 +207,14 @@ impl Watch {
     fn look(
         &mut self,
         wanted: &[&Manifest],
-        standing: impl Fn(&Manifest) -> Option<Standing>,
+        readiness: impl Fn(&Manifest) -> Option<Readiness>,
     ) -> Result<Look<()>> {
         let mut waiting = vec![];
         self.worst = None;
         for manifest in wanted {
             let title = manifest.title();
-            let now = standing(manifest)
-                .unwrap_or_else(|| Standing::new(Outlook::Bad, "was deleted meanwhile"));
+            let now = readiness(manifest)
+                .unwrap_or_else(|| Readiness::new(Outlook::Bad, "was deleted meanwhile"));
             let since = self.changes.note(&self.progress, &title, &now);
             if now.is_good() {
                 continue;

@@ -11,7 +11,7 @@ fn keeps(person: &Person, server: &Server, words: &[&str]) -> crate::person::Sai
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_is_sent_away_by_name_and_kept_out_by_id() {
+async fn agent_is_kicked_by_name_and_banned_by_id() {
     let server = Server::kept();
     let mut ada = server.peer("ada").await;
     let tom = Person::at(&server);
@@ -49,7 +49,7 @@ async fn an_agent_is_sent_away_by_name_and_kept_out_by_id() {
 }
 
 #[test]
-fn a_key_is_let_in_as_its_owner_was_told_and_put_out_again() {
+fn key_is_allowed_as_the_refusal_says_and_disallowed_again() {
     let server = Server::closed();
     let (tom, ann) = (Person::at(&server), Person::at(&server));
     let refused = ann.does(&["chat", "send", "general", "hello"]);
@@ -84,7 +84,7 @@ fn a_key_is_let_in_as_its_owner_was_told_and_put_out_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_that_is_vouched_for_is_seen_as_verified() {
+async fn verified_agent_is_shown_as_verified() {
     let server = Server::kept();
     let _ada = server.peer("ada").await;
     let tom = Person::at(&server);
@@ -102,7 +102,7 @@ async fn an_agent_that_is_vouched_for_is_seen_as_verified() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_message_of_the_day_is_shown_set_and_taken_away() {
+async fn message_of_the_day_is_shown_set_and_cleared() {
     let server = Server::kept();
     let mut ada = server.peer("ada").await;
     let tom = Person::at(&server);
@@ -123,7 +123,7 @@ async fn the_message_of_the_day_is_shown_set_and_taken_away() {
 }
 
 #[test]
-fn without_the_right_key_nothing_is_done() {
+fn wrong_admin_key_is_refused() {
     let server = Server::kept();
     let tom = Person::at(&server);
     tom.does(&["server", "bans"])
@@ -143,7 +143,7 @@ fn without_the_right_key_nothing_is_done() {
 }
 
 #[test]
-fn whoever_is_banned_in_a_conversation_is_told_so() {
+fn banned_person_is_told_in_the_conversation() {
     let server = Server::kept();
     let (tom, ann) = (Person::at(&server), Person::at(&server));
     let mut talk = ann.begins(&["chat", "join", "general", "--name", "ann", "--json"]);

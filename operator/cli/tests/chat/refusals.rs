@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use crate::{person::Person, server::Server};
 
 #[test]
-fn a_channel_that_is_not_there_is_answered_with_those_that_are() {
+fn missing_channel_is_answered_with_those_that_exist() {
     let server = Server::open(&[]);
     let tom = Person::at(&server);
     for words in [
@@ -28,7 +28,7 @@ fn a_channel_that_is_not_there_is_answered_with_those_that_are() {
 }
 
 #[test]
-fn a_server_that_can_not_be_reached_is_named_with_what_to_do() {
+fn unreachable_server_is_named_with_what_to_do() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -38,14 +38,14 @@ fn a_server_that_can_not_be_reached_is_named_with_what_to_do() {
 }
 
 #[test]
-fn whoever_is_not_approved_is_told_the_key_to_approve() {
+fn unapproved_person_is_told_the_key_to_approve() {
     let server = Server::closed();
     let said = Person::at(&server).does(&["chat", "send", "general", "x"]);
     said.fails(1, &["was not", "agentctl server allow MCowBQYDK2VwAyEA"]);
 }
 
 #[test]
-fn a_wrong_command_line_is_code_2_and_says_how() {
+fn wrong_command_line_is_exit_code_2_with_advice() {
     let server = Server::open(&[]);
     let tom = Person::at(&server);
     for (words, says) in [
@@ -70,11 +70,11 @@ fn a_wrong_command_line_is_code_2_and_says_how() {
         .fails(2, &["wss://HOST:PORT"]);
     let long = "x".repeat(2 * 1024 * 1024);
     tom.types(&long, &["chat", "send", "general"])
-        .fails(2, &["say it in parts"]);
+        .fails(2, &["send it in parts"]);
 }
 
 #[test]
-fn a_certificate_is_trusted_when_its_ca_is_given() {
+fn certificate_is_trusted_when_its_ca_is_given() {
     let (server, ca) = Server::encrypted();
     let tom = Person::at(&server);
     let who = ["chat", "who", "--ca-file", &ca];

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{person::Person, server::Server};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_said_is_heard_once_and_with_its_words() {
+async fn sent_message_is_received_once_and_unchanged() {
     let server = Server::open(&[]);
     let mut ada = server.peer("ada").await;
     let tom = Person::at(&server);
@@ -64,7 +64,7 @@ async fn history_goes_back_as_far_as_is_wanted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_there_is_told_with_what_they_are_up_to() {
+async fn who_shows_those_present_with_their_activity() {
     let server = Server::open(&[]);
     let ada = server.peer("ada").await;
     let sam = server.peer("sam").await;
@@ -95,7 +95,7 @@ async fn who_is_there_is_told_with_what_they_are_up_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_conversation_goes_on_after_the_server_was_killed() {
+async fn conversation_goes_on_after_the_server_was_killed() {
     let mut server = Server::open(&[]);
     let mut ada = server.peer("ada").await;
     ada.say("#help", "before").await;
@@ -119,7 +119,7 @@ async fn a_conversation_goes_on_after_the_server_was_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn history_ends_where_the_server_has_forgotten() {
+async fn history_ends_where_the_server_has_dropped_it() {
     let server = Server::open(&["--retain-messages", "300"]);
     let ada = server.peer("ada").await;
     for n in 1..=700 {

@@ -3,7 +3,7 @@
 use crate::{person::Person, server::Server};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn colours_are_ours_and_nobody_elses() {
+async fn escape_sequences_of_peers_are_not_shown() {
     let server = Server::open(&[]);
     let ada = server.peer("ada").await;
     ada.say("#help", "red\u{1b}[31m \u{9b}31m \u{1b}]0;title\u{7}")
@@ -36,7 +36,7 @@ async fn colours_are_ours_and_nobody_elses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_is_asked_before_anybody_is_sent_away() {
+async fn kick_asks_on_a_terminal_first() {
     let server = Server::kept();
     let mut ada = server.peer("ada").await;
     let tom = Person::at(&server);
@@ -65,7 +65,7 @@ async fn a_person_is_asked_before_anybody_is_sent_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_end_of_what_is_typed_is_said_before_the_conversation_ends() {
+async fn last_typed_line_is_sent_before_the_conversation_ends() {
     let server = Server::open(&[]);
     let mut ada = server.peer("ada").await;
     ada.say("#help", "welcome").await;

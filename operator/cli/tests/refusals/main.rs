@@ -16,36 +16,36 @@ use std::{
 };
 
 use engines::{Answer, Fake};
-use refused::Place;
+use refused::Sandbox;
 
 #[test]
-fn a_socket_that_nobody_can_use_is_named_with_the_reason() {
-    let place = Place::new();
-    let (file, left) = (place.file("plain", ""), place.path("left.sock"));
+fn unusable_socket_is_named_with_the_reason() {
+    let sandbox = Sandbox::new();
+    let (file, left) = (sandbox.file("plain", ""), sandbox.path("left.sock"));
     drop(UnixListener::bind(&left).unwrap());
     for (socket, says) in [
-        (place.path("none.sock"), "--socket"),
+        (sandbox.path("none.sock"), "--socket"),
         (file, "is a file and no socket"),
-        (place.path("."), "is a folder and no socket"),
+        (sandbox.path("."), "is a folder and no socket"),
         (left, "left behind"),
     ] {
-        let said = place.up(&["--socket", &socket]).refused(1);
+        let said = sandbox.up(&["--socket", &socket]).refused(1);
         said.names(&[&socket, says]);
     }
 }
 
 #[test]
-fn a_socket_of_somebody_else_is_named_with_its_owner_and_the_way_out() {
-    let place = Place::new();
-    let socket = place.path("closed.sock");
+fn socket_of_another_user_is_named_with_what_to_do() {
+    let sandbox = Sandbox::new();
+    let socket = sandbox.path("closed.sock");
     let _listener = UnixListener::bind(&socket).unwrap();
     fs::set_permissions(&socket, fs::Permissions::from_mode(0o000)).unwrap();
-    let said = place.up_as_nobody(&["--socket", &socket]).refused(1);
+    let said = sandbox.up_as_nobody(&["--socket", &socket]).refused(1);
     said.names(&[&socket, "may not use", "mode 0000", "of your own"]);
 }
 
 #[test]
-fn what_answers_and_is_no_podman_of_today_is_told_apart() {
+fn answer_of_no_usable_podman_is_named() {
     let components = |name: &str, version: &str| {
         let text = format!(r#"{{"Components": [{{"Name": "{name}", "Version": "{version}"}}]}}"#);
         Answer::Json(200, text)
@@ -70,49 +70,66 @@ fn what_answers_and_is_no_podman_of_today_is_told_apart() {
         (Answer::Bytes("SSH-2.0-x\r\n"), "does not speak HTTP"),
         (Answer::Bytes(""), "does not speak HTTP"),
     ] {
-        let place = Place::new();
-        let fake = Fake::start(&place.path("fake.sock"), answer);
-        let said = place.up(&["--socket", fake.socket()]).refused(1);
+        let sandbox = Sandbox::new();
+        let fake = Fake::start(&sandbox.path("fake.sock"), answer);
+        let said = sandbox.up(&["--socket", fake.socket()]).refused(1);
         said.names(&[says, fake.socket()]);
     }
 }
 
 #[test]
-fn an_image_that_podman_lacks_is_named_before_anything_starts() {
-    let place = Place::new();
-    let fake = Fake::start(&place.path("fake.sock"), Answer::Podman);
-    let said = place.up(&["--socket", fake.socket()]).refused(1);
+fn image_that_podman_lacks_is_named_before_anything_starts() {
+    let sandbox = Sandbox::new();
+    let fake = Fake::start(&sandbox.path("fake.sock"), Answer::Podman);
+    let said = sandbox.up(&["--socket", fake.socket()]).refused(1);
     said.names(&["has no image localhost/none:1", "--agent-image"]);
 }
 
 #[test]
-fn a_port_that_is_taken_is_named_with_who_has_it() {
-    let place = Place::new();
+fn image_that_was_never_named_is_asked_for_with_its_flag() {
+    for (variable, flag) in [
+        ("AGENTCHAT_SERVER_IMAGE", "--server-image"),
+        ("AGENTCHAT_MODEL_IMAGE", "--model-image"),
+    ] {
+        let sandbox = Sandbox::without(variable);
+        sandbox.up(&[]).refused(2).names(&["which image", flag]);
+    }
+    // With a credential no model stands in.
+    let sandbox = Sandbox::without("AGENTCHAT_MODEL_IMAGE");
+    let key = sandbox.secret("key", "sk-1", 0o600);
+    let none = sandbox.path("none.sock");
+    let said = sandbox.up(&["--api-key-file", &key, "--socket", &none]);
+    said.refused(1).names(&[&none]);
+}
+
+#[test]
+fn taken_port_is_named_with_its_holder() {
+    let sandbox = Sandbox::new();
     let taken = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let own = format!("process {}", std::process::id());
     let listen = format!("127.0.0.1:{port}");
-    let said = place.up(&["--api-listen", &listen]).refused(1);
+    let said = sandbox.up(&["--api-listen", &listen]).refused(1);
     said.names(&["The API", &listen, &own, "--api-listen"]);
-    let said = place.up(&["--chat-port", &port]).refused(1);
+    let said = sandbox.up(&["--chat-port", &port]).refused(1);
     said.names(&["chat server of Node server-1", &port, &own, "--chat-port"]);
     drop(taken);
-    let said = place
+    let said = sandbox
         .up(&["--api-listen", &listen, "--chat-port", &port])
         .refused(2);
     said.names(&["Node server-1 and the API want the same port", &port]);
-    let said = place.up(&["--api-listen", "192.0.2.1:7443"]).refused(1);
+    let said = sandbox.up(&["--api-listen", "192.0.2.1:7443"]).refused(1);
     said.names(&["192.0.2.1:7443", "no such address", "--api-listen"]);
 }
 
 #[test]
-fn a_manifest_is_refused_by_place_field_value_and_what_is_allowed() {
+fn invalid_manifest_is_refused_by_place_field_value_and_what_is_allowed() {
     let agent = |spec: &str| {
         format!(
             "apiVersion: agentchat.dev/v1alpha1\nkind: Agent\nmetadata: {{name: ada}}\nspec: {spec}\n"
         )
     };
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     for (text, says) in [
         ("a: [1\nb".into(), "is not YAML: "),
         (
@@ -148,8 +165,8 @@ fn a_manifest_is_refused_by_place_field_value_and_what_is_allowed() {
         (agent("{mission: x}"), "no Node of role Client"),
         ("# nothing\n".into(), "there is no manifest in"),
     ] {
-        let file = place.file("m.yaml", &text);
-        let said = place
+        let file = sandbox.file("m.yaml", &text);
+        let said = sandbox
             .agentctl(&["up", "-f", &file, "--agent-image", "x"])
             .refused(2);
         said.names(&[says]);
@@ -161,7 +178,7 @@ fn a_manifest_is_refused_by_place_field_value_and_what_is_allowed() {
 
 #[test]
 fn manifest_on_standard_input_is_refused_by_document_and_line() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let agent = "apiVersion: agentchat.dev/v1alpha1\nkind: Agent\nmetadata: {name: ada}\n";
     let text = format!("{agent}spec: {{mission: x}}\n---\n{agent}spec: {{mission: 3}}\n");
     let list = format!(
@@ -180,30 +197,30 @@ fn manifest_on_standard_input_is_refused_by_document_and_line() {
         ),
         ("", "there is no manifest in standard input"),
     ] {
-        place.agentctl_reads(&up, text).refused(2).names(&[says]);
+        sandbox.agentctl_reads(&up, text).refused(2).names(&[says]);
     }
     let twice = [&up[..], &["-f", "-"]].concat();
-    let said = place.agentctl_reads(&twice, "").refused(2);
+    let said = sandbox.agentctl_reads(&twice, "").refused(2);
     said.names(&["standard input (-) is given twice"]);
     // What is good goes on to the next step.
     let good = format!("{agent}spec: {{mission: x}}\n");
-    let said = place.agentctl_reads(&up, &good).refused(2);
+    let said = sandbox.agentctl_reads(&up, &good).refused(2);
     said.names(&["no Node of role Client"]);
 }
 
 #[test]
-fn what_a_manifest_refers_to_must_be_there() {
-    let place = Place::new();
+fn missing_reference_of_a_manifest_is_named() {
+    let sandbox = Sandbox::new();
     let agent = "apiVersion: agentchat.dev/v1alpha1\nkind: Agent\nmetadata: {name: eve}\nspec:\n  mission: x\n  \
                  personality: [{configMapRef: {name: texts, key: eve}}]\n  \
                  credentials: {apiKey: {secretKeyRef: {name: keys, key: mine}}}\n";
-    let file = place.file("eve.yaml", agent);
-    let said = place.up(&["-f", &file]).refused(2);
+    let file = sandbox.file("eve.yaml", agent);
+    let said = sandbox.up(&["-f", &file]).refused(2);
     said.names(&["Agent eve", "ConfigMap texts", "Secret keys"]);
-    let (none, empty) = (place.path("none.yaml"), place.path("empty"));
+    let (none, empty) = (sandbox.path("none.yaml"), sandbox.path("empty"));
     fs::create_dir(&empty).unwrap();
     for path in [none, empty] {
-        let said = place
+        let said = sandbox
             .agentctl(&["up", "-f", &path, "--agent-image", "x"])
             .refused(2);
         said.names(&[&path]);
@@ -211,41 +228,46 @@ fn what_a_manifest_refers_to_must_be_there() {
 }
 
 #[test]
-fn a_credential_that_can_not_be_one_is_refused_and_never_shown() {
-    let place = Place::new();
+fn invalid_credential_is_refused_and_never_shown() {
+    let sandbox = Sandbox::new();
     for (name, text, says) in [
         ("empty", "", "is empty"),
         ("two-lines", "sk-1\nsk-2", "one line"),
         ("token", "sk-ant-oat01-x", "--oauth-token-file"),
     ] {
-        let file = place.secret(name, text, 0o600);
-        let said = place.up(&["--api-key-file", &file]).refused(2);
+        let file = sandbox.secret(name, text, 0o600);
+        let said = sandbox.up(&["--api-key-file", &file]).refused(2);
         said.names(&["--api-key-file", &file, says]);
         assert!(!said.stderr.contains("sk-"), "{}", said.stderr);
     }
-    let none = place.path("none");
-    place
+    let none = sandbox.path("none");
+    sandbox
         .up(&["--api-key-file", &none])
         .refused(2)
         .names(&[&none, "can't be read"]);
-    let closed = place.secret("closed", "sk-1", 0o000);
-    let said = place.up_as_nobody(&["--api-key-file", &closed]).refused(2);
+    let closed = sandbox.secret("closed", "sk-1", 0o000);
+    let said = sandbox
+        .up_as_nobody(&["--api-key-file", &closed])
+        .refused(2);
     said.names(&[&closed, "Permission denied"]);
 }
 
 #[test]
-fn a_credential_that_others_can_read_is_a_warning() {
-    let place = Place::new();
-    let (open, none) = (place.secret("open", "sk-1", 0o644), place.path("none.sock"));
-    let said = place
+fn credential_that_others_can_read_is_a_warning() {
+    let sandbox = Sandbox::new();
+    let (open, none) = (
+        sandbox.secret("open", "sk-1", 0o644),
+        sandbox.path("none.sock"),
+    );
+    let said = sandbox
         .up(&["--api-key-file", &open, "--socket", &none])
         .refused(1);
     said.names(&[&open, "mode 0644", "chmod 600"]);
 }
 
 #[test]
-fn a_swarm_that_is_not_up_is_exit_code_3() {
-    let place = Place::new();
+fn swarm_that_is_not_up_is_exit_code_3() {
+    let sandbox = Sandbox::new();
     for words in [
         "get agents",
         "logs ada",
@@ -253,9 +275,11 @@ fn a_swarm_that_is_not_up_is_exit_code_3() {
         "chat who",
         "server bans",
         "run eve Talk",
+        "delete agent ada",
+        "delete node client-1",
     ] {
         let words: Vec<_> = words.split(' ').chain(["--swarm", "none"]).collect();
-        let said = place.agentctl(&words).refused(3);
+        let said = sandbox.agentctl(&words).refused(3);
         said.names(&["swarm none is not up", "agentctl up --swarm none"]);
     }
 }

@@ -1,4 +1,4 @@
-//! A place to run `agentctl` in, and what must hold whenever it refuses.
+//! A sandbox to run `agentctl` in, and what must hold whenever it refuses.
 
 use std::{
     fs,
@@ -12,19 +12,20 @@ use std::{
 const NOBODY: u32 = 65534;
 
 /// A folder of one's own, with a folder for the state of swarms.
-pub struct Place {
+pub struct Sandbox {
     folder: tempfile::TempDir,
+    without: Vec<&'static str>,
 }
 
-/// What was said.
-pub struct Said {
+/// What came of a call.
+pub struct Outcome {
     output: Output,
     /// Of it, what went to standard error.
     pub stderr: String,
     left: Vec<String>,
 }
 
-impl Place {
+impl Sandbox {
     /// An empty one, open to everybody.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -32,7 +33,17 @@ impl Place {
             fs::create_dir_all(&path).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
         }
-        Self { folder }
+        Self {
+            folder,
+            without: vec![],
+        }
+    }
+
+    /// The same, where an environment variable is not set.
+    pub fn without(variable: &'static str) -> Self {
+        let mut sandbox = Self::new();
+        sandbox.without.push(variable);
+        sandbox
     }
 
     /// A path in it.
@@ -59,20 +70,20 @@ impl Place {
     }
 
     /// `agentctl` with these words.
-    pub fn agentctl(&self, words: &[&str]) -> Said {
+    pub fn agentctl(&self, words: &[&str]) -> Outcome {
         let _turn = turn();
         self.run(Command::new(env!("CARGO_BIN_EXE_agentctl")).args(words))
     }
 
     /// `agentctl up` of the quickstart with these words.
-    pub fn up(&self, words: &[&str]) -> Said {
+    pub fn up(&self, words: &[&str]) -> Outcome {
         let _turn = turn();
         let mut command = Command::new(env!("CARGO_BIN_EXE_agentctl"));
         self.run(quickstart(&mut command, words))
     }
 
     /// The same, as a user for whom modes count.
-    pub fn up_as_nobody(&self, words: &[&str]) -> Said {
+    pub fn up_as_nobody(&self, words: &[&str]) -> Outcome {
         if !nix::unistd::geteuid().is_root() {
             return self.up(words);
         }
@@ -95,29 +106,36 @@ impl Place {
     }
 
     /// The same with a text on its standard input.
-    pub fn agentctl_reads(&self, words: &[&str], text: &str) -> Said {
+    pub fn agentctl_reads(&self, words: &[&str], text: &str) -> Outcome {
         let _turn = turn();
         let input = fs::File::open(self.file("input", text)).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_agentctl"));
         self.run_with(command.args(words), input.into())
     }
 
-    fn run(&self, command: &mut Command) -> Said {
+    fn run(&self, command: &mut Command) -> Outcome {
         self.run_with(command, Stdio::null())
     }
 
-    fn run_with(&self, command: &mut Command, input: Stdio) -> Said {
+    fn run_with(&self, command: &mut Command, input: Stdio) -> Outcome {
         let state = self.folder.path().join("state");
+        for name in ["AGENTCHAT_SERVER_IMAGE", "AGENTCHAT_MODEL_IMAGE"] {
+            command.env(name, "localhost/none:2");
+        }
+        for name in &self.without {
+            command.env_remove(name);
+        }
         command
             .env("XDG_STATE_HOME", &state)
             .env("RUST_BACKTRACE", "1")
             .env_remove("AGENTCHAT_SWARM")
             .env_remove("AGENTCHAT_AGENT_IMAGE")
+            .env("AGENTCHAT_NO_SYSTEMD", "1")
             .env_remove("RUST_LOG")
             .stdin(input);
         let output = command.output().unwrap();
         let left = fs::read_dir(&state).unwrap();
-        Said {
+        Outcome {
             stderr: String::from_utf8(output.stderr.clone()).unwrap(),
             output,
             left: left
@@ -143,7 +161,7 @@ fn quickstart<'a>(command: &'a mut Command, words: &[&str]) -> &'a mut Command {
     command.args(image).args(manifests).args(words)
 }
 
-impl Said {
+impl Outcome {
     /// Fails unless it is one message with this exit code, plain text, and nothing is left of the attempt.
     pub fn refused(self, code: i32) -> Self {
         let said = &self.stderr;

@@ -1,124 +1,141 @@
-//! Reads what the spec points at: Nodes, Secrets, ConfigMaps.
+//! Reads what the spec points at: Nodes, Secrets, ConfigMaps, chat servers. Whether it will do is for
+//! [`validate`](super::validate) to say.
 
-use agentchat_api::{Agent, AgentStatus, EndpointScope, IdentityKind, Node};
-use agentchat_protocol::Identity;
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::{Api, ResourceExt, api::ListParams};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use super::{
-    Missing,
-    credentials::{Credential, credential},
-    identity,
-    placement::{admissible, endpoint, place, server, server_trouble},
+use agentchat_api::{
+    API_KEY_KEY, Agent, AgentStatus, DEFAULT_CREDENTIALS, IDENTITY_KEY, IdentityKind, KeyRef, Node,
+    NodeRole, OAUTH_TOKEN_KEY, PersonalityPart, identity_secret,
 };
-use crate::{chat::ServerAccess, context::Context, error::Error};
+use agentchat_protocol::Identity;
+use kube::ResourceExt;
 
-/// Everything that the spec points at, read.
-pub struct Needs {
-    /// The Node to run on.
-    pub node: String,
-    /// URL of the chat server, as the agent's container reaches it.
-    pub chat_url: String,
-    /// The same server, as the operator reaches it.
-    pub server: ServerAccess,
-    /// Why that server can't take anybody now, if it can't.
-    pub server_trouble: Option<Missing>,
-    /// Personality parts, in order: file name and text.
-    pub personality: Vec<(String, String)>,
-    /// Credential for the model.
-    pub credential: Credential,
-    /// The agent's key, unless it is ephemeral.
-    pub identity: Option<Identity>,
+use crate::{
+    cache::key_of,
+    chat::{ServerAccess, ensure_identity},
+    context::Context,
+    error::Error,
+};
+
+/// Everything that the spec points at, as far as it is there.
+pub struct Dereferenced {
+    /// The newest status.
+    pub status: AgentStatus,
+    /// All Nodes, by name.
+    pub nodes: Vec<Arc<Node>>,
+    /// How the operator reaches the chat servers that have published it, by Node.
+    pub servers: BTreeMap<String, ServerAccess>,
+    /// Texts of the personality, one for each part that points at one or holds one.
+    pub personality: Vec<Option<String>>,
+    /// Where the model's credential may come from, in order of preference.
+    pub credentials: Vec<CredentialSource>,
+    /// The agent's key; `None` for one without, and for one that is not to run.
+    pub identity: Option<Result<Identity, Error>>,
 }
 
-/// Reads all of it, or says what is missing.
-pub async fn dereference(
-    agent: &Agent,
-    context: &Context,
-    next: &mut AgentStatus,
-) -> Result<Result<Needs, Missing>, Error> {
-    let nodes = Api::<Node>::all(context.client.clone())
-        .list(&ListParams::default())
-        .await?
-        .items;
-    let chosen = place(agent, &nodes, next.node_name.as_deref()).and_then(|node| {
-        next.node_name = Some(node.name_any());
-        let server = server(agent, &nodes)?;
-        admissible(agent, server)?;
-        let chat_url = node.spec.chat_endpoint.clone();
-        let chat_url = chat_url.or_else(|| endpoint(server, EndpointScope::SameEngine));
-        Ok((node, server, chat_url.ok_or_else(|| no_keys(server))?))
-    });
-    let (node, server, chat_url) = match chosen {
-        Ok(chosen) => chosen,
-        Err(missing) => return Ok(Err(missing)),
-    };
-    let Some(access) = ServerAccess::read(&context.client, server).await? else {
-        return Ok(Err(no_keys(server)));
-    };
-    let personality = match personality(agent, context).await? {
-        Ok(parts) => parts,
-        Err(missing) => return Ok(Err(missing)),
-    };
-    let credential = match credential(agent, context).await? {
-        Ok(credential) => credential,
-        Err(missing) => return Ok(Err(missing)),
-    };
-    let identity = match agent.spec.chat.identity {
-        IdentityKind::Persistent => Some(identity::ensure(agent, context).await?),
-        IdentityKind::Ephemeral => None,
-    };
-    Ok(Ok(Needs {
-        node: node.name_any(),
-        chat_url,
-        server: access,
-        server_trouble: server_trouble(server),
-        personality,
-        credential,
-        identity,
-    }))
+/// A place where the model's credential may come from.
+pub struct CredentialSource {
+    /// File below `/run/secrets` that it becomes: `oauth-token` or `api-key`.
+    pub file: &'static str,
+    /// Secret and key.
+    pub reference: KeyRef,
+    /// What is there. A secret.
+    pub value: Option<Vec<u8>>,
 }
 
-fn no_keys(server: &Node) -> Missing {
-    let message = format!(
-        "Node {} has not published how to reach its chat server yet; see its conditions",
-        server.name_any()
-    );
-    Missing::new("ChatConnected", "ServerNotReady", message)
-}
-
-async fn personality(
-    agent: &Agent,
-    context: &Context,
-) -> Result<Result<Vec<(String, String)>, Missing>, Error> {
-    let namespace = agent.namespace().unwrap_or_default();
-    let api = Api::<ConfigMap>::namespaced(context.client.clone(), &namespace);
-    let mut parts = vec![];
-    for (i, part) in agent.spec.personality.iter().enumerate() {
-        let text = match (&part.inline, &part.config_map_ref) {
-            (Some(text), None) => text.clone(),
-            (None, Some(reference)) => {
-                let map = api.get_opt(&reference.name).await?.and_then(|m| m.data);
-                match map.and_then(|mut data| data.remove(&reference.key)) {
-                    Some(text) => text,
-                    None => {
-                        let (name, key) = (&reference.name, &reference.key);
-                        let message = format!(
-                            "spec.personality[{i}].configMapRef: create ConfigMap {name:?} with key {key:?} \
-                             in namespace {namespace:?}"
-                        );
-                        return Ok(Err(Missing::new("Ready", "ConfigMapNotFound", message)));
-                    }
-                }
-            }
-            _ => {
-                let message =
-                    format!("spec.personality[{i}]: give exactly one of inline and configMapRef");
-                return Ok(Err(Missing::new("Ready", "InvalidSpec", message)));
-            }
-        };
-        // The schema allows 32 parts; their names sort as their numbers do.
-        parts.push((format!("{i:02}.md"), text));
+impl fmt::Debug for CredentialSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CredentialSource({})", self.file)
     }
-    Ok(Ok(parts))
+}
+
+/// Reads all of it. The agent's key is made when there is none.
+pub async fn dereference(agent: &Agent, context: &Context) -> Result<Dereferenced, Error> {
+    let namespace = agent.namespace().unwrap_or_default();
+    let stores = &context.stores;
+    let mut nodes = stores.nodes.state();
+    nodes.sort_by_key(|node| node.name_any());
+    let servers = nodes
+        .iter()
+        .filter(|node| node.spec.role == NodeRole::Server)
+        .filter_map(|node| Some((node.name_any(), ServerAccess::of(stores, node)?)))
+        .collect();
+    let text = |part: &PersonalityPart| match (&part.inline, &part.config_map_ref) {
+        (Some(text), _) => Some(text.clone()),
+        (None, Some(from)) => stores.config_text(&namespace, &from.name, &from.key),
+        (None, None) => None,
+    };
+    Ok(Dereferenced {
+        status: newest_status(agent, context),
+        servers,
+        personality: agent.spec.personality.iter().map(text).collect(),
+        credentials: credentials(agent, &namespace, context),
+        identity: identity(agent, &namespace, context).await?,
+        nodes,
+    })
+}
+
+/// The newest status: what was written last, when the watch has not told of it yet.
+fn newest_status(agent: &Agent, context: &Context) -> AgentStatus {
+    let written = context.agents.with(&key_of(agent), |cached| {
+        cached.written.as_ref().and_then(|w| w.newer_than(agent))
+    });
+    written.unwrap_or_else(|| agent.status.clone().unwrap_or_default())
+}
+
+/// The Secrets that the spec names, or the default one of the namespace.
+fn credentials(agent: &Agent, namespace: &str, context: &Context) -> Vec<CredentialSource> {
+    let named = agent.spec.credentials.as_ref();
+    let named: Vec<_> = [
+        (OAUTH_TOKEN_KEY, named.and_then(|c| c.oauth_token.as_ref())),
+        (API_KEY_KEY, named.and_then(|c| c.api_key.as_ref())),
+    ]
+    .into_iter()
+    .filter_map(|(file, value)| Some((file, value?.secret_key_ref.clone())))
+    .collect();
+    let default = [OAUTH_TOKEN_KEY, API_KEY_KEY].map(|key| {
+        let (name, key_name) = (DEFAULT_CREDENTIALS.into(), key.into());
+        (
+            key,
+            KeyRef {
+                name,
+                key: key_name,
+            },
+        )
+    });
+    let sources = if named.is_empty() {
+        default.to_vec()
+    } else {
+        named
+    };
+    let read = |(file, reference): (&'static str, KeyRef)| {
+        let secret = context.stores.secret(namespace, &reference.name);
+        let value = secret.and_then(|secret| secret.bytes(&reference.key).map(<[u8]>::to_vec));
+        CredentialSource {
+            file,
+            reference,
+            value,
+        }
+    };
+    sources.into_iter().map(read).collect()
+}
+
+/// The agent's key, kept in a Secret also when the Agent is deleted. A stored key that is none is for the agent's
+/// status to say; an API that does not answer is not.
+async fn identity(
+    agent: &Agent,
+    namespace: &str,
+    context: &Context,
+) -> Result<Option<Result<Identity, Error>>, Error> {
+    let is_to_run = !agent.spec.suspend && agent.metadata.deletion_timestamp.is_none();
+    if agent.spec.chat.identity == IdentityKind::Ephemeral || !is_to_run {
+        return Ok(None);
+    }
+    let secret = identity_secret(&agent.name_any());
+    let known = context.stores.secret(namespace, &secret);
+    match ensure_identity(&context.client, known, (namespace, &secret), IDENTITY_KEY).await {
+        Ok(identity) => Ok(Some(Ok(identity))),
+        Err(error @ Error::Invalid(_)) => Ok(Some(Err(error))),
+        Err(error) => Err(error),
+    }
 }

@@ -1,94 +1,116 @@
-//! Carries a plan out. No decisions are left here.
+//! Carries a plan out. No decisions are left here: the first failure ends it, and the next reconcile looks anew.
 
-use agentchat_api::{Agent, AgentStatus, network_name};
-use agentchat_driver::ContainerSpec;
-use agentchat_plan::{Action, Start};
-use tracing::info;
+use agentchat_api::Agent;
+use agentchat_contract::{DeliveredFile, DeliveryDir};
+use agentchat_plan::{Action, Plan};
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
 
 use super::{
-    Seen,
-    desired::{Build, delivery_digest},
-    observe::{look, run_of},
+    observe::ObservedAgent,
+    validate::{Approval, ValidatedAgent},
 };
-use crate::{context::Context, error::Error, live::Key};
+use crate::{
+    container::{Executor, Workload},
+    context::Context,
+    error::Error,
+};
 
-/// Carries out the actions in order; the first failure ends it, and the next reconcile looks anew.
+/// What came of a plan.
+#[derive(Default)]
+pub struct Outcomes {
+    /// How many actions were carried out.
+    pub done: usize,
+    /// The action that failed, and why.
+    pub failed: Option<(Action, Error)>,
+    /// Node that the status names since then.
+    pub bound: Option<String>,
+    /// How often the container was started again.
+    pub restarts: u32,
+}
+
+/// Carries out the actions in order.
 pub async fn execute(
-    agent: &Agent,
+    plan: &Plan,
+    agent: &ValidatedAgent,
+    observed: &ObservedAgent,
     context: &Context,
-    actions: &[Action],
-    build: Option<&Build>,
-    seen: &mut Seen,
-    next: &mut AgentStatus,
-) -> Result<(), Error> {
-    let key = super::key(agent);
-    let built = || build.ok_or_else(|| Error::Invalid("there is nothing to start".into()));
-    for action in actions {
-        match action {
-            Action::Create => {
-                let spec = &built()?.spec;
-                surroundings(context, spec).await?;
-                let id = context.engine.create(spec).await?;
-                info!(id, image = spec.image, "container created");
-            }
-            Action::Start { id, start } => {
-                context.engine.start(id).await?;
-                if let Start::Restart { in_a_row } = start {
-                    next.restarts = Some(next.restarts.unwrap_or(0).saturating_add(1));
-                    context.live.with(&key, |entry| {
-                        entry.restarts_in_a_row = (id.clone(), *in_a_row);
-                    });
+) -> Outcomes {
+    let mut outcomes = Outcomes::default();
+    let run = agent.run();
+    let workload = run.map(|run| with_usage(&run.workload, observed));
+    let mut executor = Executor::new(
+        &context.engines,
+        workload.as_ref(),
+        observed.found(),
+        (&agent.home_volume, agent.grace_seconds),
+    );
+    for action in &plan.actions {
+        let carried_out = match action {
+            Action::Bind { node } => {
+                let bound = bind(agent, node, context).await;
+                if bound.is_ok() {
+                    outcomes.bound = Some(node.clone());
                 }
-                info!(id, ?start, "container started");
+                bound
             }
-            Action::Deliver { id } => {
-                // Into which run it goes shows only now.
-                look(agent, context, seen, next).await?;
-                deliver(context, &key, id, built()?, seen).await?;
+            Action::ApproveKey => approve(run.and_then(|run| run.approval.as_ref()), context).await,
+            other => {
+                let note = |f: &dyn Fn(&mut _)| {
+                    context.agents.with(&agent.key, |cached| f(&mut cached.run));
+                };
+                executor.carry_out(other, &note).await
             }
-            Action::Stop { id } => {
-                let run = seen.container(id).map(run_of);
-                context.live.with(&key, |entry| entry.stopped = run);
-                let grace = agent.spec.termination_grace_period_seconds;
-                context.engine.stop(id, grace).await?;
-                info!(id, "container stopped");
-            }
-            Action::Remove { id } => {
-                context.engine.remove(id).await?;
-                info!(id, "container removed");
-            }
+        };
+        if let Err(error) = carried_out {
+            outcomes.failed = Some((action.clone(), error));
+            break;
         }
+        outcomes.done += 1;
     }
-    Ok(())
+    outcomes.restarts = executor.restarts;
+    outcomes
 }
 
-/// Hands over configuration and secrets, and notes into which run.
-async fn deliver(
-    context: &Context,
-    key: &Key,
-    id: &str,
-    build: &Build,
-    seen: &Seen,
-) -> Result<(), Error> {
-    let Some(container) = seen.container(id) else {
-        return Ok(());
-    };
-    context.engine.deliver(id, &build.delivery).await?;
-    let digest = delivery_digest(&build.delivery);
-    context.live.during(key, &run_of(container), |entry| {
-        entry.delivered = Some(digest);
-    });
-    info!(id, "configuration delivered");
-    Ok(())
+/// What is delivered, with the operator's account of what was used. It is no part of the digest: it is read when a
+/// container starts, and a container that runs counts on by itself.
+fn with_usage(workload: &Workload, observed: &ObservedAgent) -> Workload {
+    let mut workload = workload.clone();
+    if let Some(delivery) = &mut workload.delivery
+        && let Ok(contents) = serde_json::to_vec(&observed.ledger)
+    {
+        delivery.files.push(DeliveredFile {
+            dir: DeliveryDir::Config,
+            path: "usage.json".to_owned(),
+            contents,
+        });
+    }
+    workload
 }
 
-/// Network and volume that a container needs before it is made.
-async fn surroundings(context: &Context, spec: &ContainerSpec) -> Result<(), Error> {
-    let network = network_name(&context.settings.swarm);
-    context.engine.ensure_network(&network).await?;
-    context
-        .engine
-        .ensure_volume(&spec.home_volume, &spec.labels)
+/// Records in the status on which Node the agent is: an operator that ends before it has created anything there
+/// finds out where to look.
+async fn bind(agent: &ValidatedAgent, node: &str, context: &Context) -> Result<(), Error> {
+    let (namespace, name) = &agent.key;
+    let api = Api::<Agent>::namespaced(context.client.clone(), namespace);
+    let patch = json!({"metadata": {"uid": agent.uid}, "status": {"nodeName": node}});
+    let params = PatchParams::default();
+    api.patch_status(name, &params, &Patch::Merge(patch))
         .await?;
     Ok(())
+}
+
+async fn approve(approval: Option<&Approval>, context: &Context) -> Result<(), Error> {
+    let Some(approval) = approval else {
+        return Ok(());
+    };
+    let Approval {
+        server,
+        public_key,
+        note,
+    } = approval;
+    context.chat.approve(server, public_key, note).await
 }

@@ -3,15 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use agentchat_contract::State;
+use agentchat_plan::{Plan, Verdict};
 use futures::{StreamExt, stream::BoxStream};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::debug;
 
-use super::pace::{News, Pace};
+use super::{
+    observe::ObservedAgent,
+    report_throttle::{News, ReportThrottle},
+};
 use crate::{
+    cache::{Key, Report},
     context::Context,
+    engines::Connection,
     error::chain,
-    live::{Key, Report},
 };
 
 /// Between the end of one report and the next try.
@@ -19,23 +24,39 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A supervisor renews its heartbeat every 10 s; one that is silent for so long is lost.
 const SILENCE: Duration = Duration::from_secs(35);
 /// Between two states that are read: a container can't keep the operator busy.
-const BREATH: Duration = Duration::from_millis(20);
+const READ_PAUSE: Duration = Duration::from_millis(20);
 
-/// Starts a task that follows the current run's reports, unless one does already. It ends when the run does:
-/// a reconcile sees that, and ends it.
-pub fn follow(context: &Arc<Context>, key: &Key, id: &str) {
-    let begun = context.live.with(key, |entry| {
-        let token = entry.begin_following(&context.shutdown)?;
-        Some((token, entry.run.clone()))
+/// Starts a task that follows the reports of the run that goes on, unless one does already; ends it when nothing runs.
+/// It ends when the run does: a reconcile sees that.
+pub fn follow_or_end(plan: &Plan, observed: &ObservedAgent, key: &Key, context: &Arc<Context>) {
+    if plan.verdict != Verdict::Running {
+        // A change is under way, or nothing runs; where nothing is known, the connection is lost anyway.
+        if plan.verdict != Verdict::Converging {
+            context
+                .agents
+                .if_there(key, crate::cache::CachedAgent::end_following);
+        }
+        return;
+    }
+    let Some(running) = observed.running() else {
+        return;
+    };
+    let Some(connection) = context.engines.connected(&running.node) else {
+        return;
+    };
+    let begun = context.agents.with(key, |cached| {
+        let token = cached.begin_following(&context.shutdown)?;
+        Some((token, cached.followed.clone()))
     });
     let Some((token, run)) = begun else { return };
     let follower = Follower {
         context: context.clone(),
+        connection,
         key: key.clone(),
-        id: id.to_owned(),
+        id: running.container.id.clone(),
         run,
-        pace: Pace::new(Instant::now()),
-        heard: Instant::now(),
+        throttle: ReportThrottle::new(Instant::now()),
+        last_report: Instant::now(),
     };
     context
         .tasks
@@ -44,22 +65,22 @@ pub fn follow(context: &Arc<Context>, key: &Key, id: &str) {
 
 struct Follower {
     context: Arc<Context>,
+    connection: Connection,
     key: Key,
     id: String,
     run: String,
-    pace: Pace,
-    /// When something was last heard.
-    heard: Instant,
+    throttle: ReportThrottle,
+    last_report: Instant,
 }
 
 impl Follower {
     async fn run(mut self) {
         loop {
-            match self.context.engine.report(&self.id).await {
+            match self.connection.engine.report(&self.id).await {
                 Ok(states) => self.read(states).await,
                 Err(error) => debug!(error = %chain(&error), "no report from the container"),
             }
-            if self.heard.elapsed() >= SILENCE {
+            if self.last_report.elapsed() >= SILENCE {
                 self.store(Report::Lost);
             }
             // Either the run has ended, which is to be seen, or only the connection to it.
@@ -83,14 +104,14 @@ impl Follower {
                     due = None;
                     self.wake().await;
                 }
-                state = timeout_at(self.heard + SILENCE, states.next()) => {
+                state = timeout_at(self.last_report + SILENCE, states.next()) => {
                     let Ok(Some(state)) = state else { return };
-                    self.heard = Instant::now();
+                    self.last_report = Instant::now();
                     let news = self.take(state);
-                    let at = self.pace.due(news, Instant::now());
+                    let at = self.throttle.due(news, Instant::now());
                     due = [due, at].into_iter().flatten().min();
                     if due.is_none_or(|due| due > Instant::now()) {
-                        sleep(BREATH).await;
+                        sleep(READ_PAUSE).await;
                     }
                 }
             }
@@ -100,9 +121,9 @@ impl Follower {
     /// Keeps the state, and says what it brings.
     fn take(&self, state: State) -> News {
         let context = &self.context;
-        let before = context.live.during(&self.key, &self.run, |entry| {
+        let before = context.agents.during(&self.key, &self.run, |cached| {
             let new = Report::Known(Box::new(state.clone()));
-            std::mem::replace(&mut entry.report, new)
+            std::mem::replace(&mut cached.report, new)
         });
         match before {
             Some(Report::Known(before)) => compare(&before, &state),
@@ -115,15 +136,13 @@ impl Follower {
     fn store(&self, report: Report) {
         let context = &self.context;
         context
-            .live
-            .during(&self.key, &self.run, |entry| entry.report = report);
+            .agents
+            .during(&self.key, &self.run, |cached| cached.report = report);
     }
 
     async fn wake(&mut self) {
-        self.pace.looked(Instant::now());
-        if self.context.wake.send(self.key.clone()).await.is_err() {
-            debug!("the controller ends; nobody to wake");
-        }
+        self.throttle.note_look(Instant::now());
+        self.context.wake_agent(self.key.clone()).await;
     }
 }
 
@@ -154,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_heartbeat_is_no_news_and_counters_are_little() {
+    fn heartbeat_is_no_news_and_counters_are_little() {
         let old = State::default();
         let mut new = old.clone();
         new.heartbeat_at = 5;

@@ -1,7 +1,7 @@
 //! What is taken over from a container's report: bounded, since all of it is untrusted.
 
 use agentchat_api::{ActivityStatus, AgentStatus, UsageStatus};
-use agentchat_contract::{ActivityState, State};
+use agentchat_contract::{ActivityState, State, UsageLedger};
 use k8s_openapi::jiff::Timestamp;
 
 /// Longest text taken over.
@@ -30,20 +30,31 @@ pub fn take_over(next: &mut AgentStatus, state: &State) {
         state: activity.into(),
         since: time(state.activity.since),
     });
+}
+
+/// The account of what was used, as it stands in the status; `None` when nothing was.
+pub fn usage(ledger: &UsageLedger) -> Option<UsageStatus> {
+    if *ledger == UsageLedger::default() {
+        return None;
+    }
     // Kubernetes' integers are signed.
     let count = |n: u64| n.min(i64::MAX.unsigned_abs());
-    let cost = state.usage.cost_usd;
+    let cost = ledger.usage.cost_usd;
     let cost = if cost.is_finite() {
         cost.clamp(0.0, COST)
     } else {
         0.0
     };
-    next.usage = Some(UsageStatus {
-        turns: count(state.usage.turns),
-        tokens_in: count(state.usage.tokens_in),
-        tokens_out: count(state.usage.tokens_out),
+    let since = Timestamp::from_millisecond(ledger.first_start).ok();
+    Some(UsageStatus {
+        since: since
+            .filter(|_| ledger.first_start > 0)
+            .map(|t| t.to_string()),
+        turns: count(ledger.usage.turns),
+        tokens_in: count(ledger.usage.tokens_in),
+        tokens_out: count(ledger.usage.tokens_out),
         cost_usd: format!("{cost:.4}"),
-    });
+    })
 }
 
 /// A reason must be one CamelCase word; what a container reports may be anything.
@@ -69,21 +80,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_is_reported_breaks_the_status() {
+    fn no_report_breaks_the_status() {
         let state = State {
             chat: ChatState {
                 agent_id: Some(format!("@\u{1b}[31m{}", "x".repeat(10_000))),
                 ..ChatState::default()
             },
+            ..State::default()
+        };
+        let ledger = UsageLedger {
             usage: Usage {
                 turns: u64::MAX,
                 cost_usd: f64::MAX,
                 ..Usage::default()
             },
-            ..State::default()
+            first_start: i64::MAX,
         };
         let mut next = AgentStatus::default();
         take_over(&mut next, &state);
+        next.usage = usage(&ledger);
         let id = next.agent_id.unwrap();
         assert!(id.len() <= TEXT && !id.contains('\u{1b}'));
         let usage = next.usage.unwrap();
@@ -92,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_one_word() {
+    fn reported_reason_is_one_word() {
         assert_eq!(word(Some("NotAllowed"), "x"), "NotAllowed");
         for bad in ["", "not allowed", "1st", "é", &"x".repeat(65)] {
             assert_eq!(word(Some(bad), "Connecting"), "Connecting");

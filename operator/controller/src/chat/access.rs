@@ -3,12 +3,12 @@
 use std::fmt;
 
 use agentchat_api::{ADMIN_KEY_KEY, EndpointScope, Node, SYSTEM_NAMESPACE, chat_admin_secret};
-use kube::{Client, ResourceExt};
+use kube::ResourceExt;
 
-use crate::{error::Error, secret::Secrets};
+use crate::context::Stores;
 
 /// What it takes to reach one chat server as its administrator.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ServerAccess {
     /// Name of the Node.
     pub node: String,
@@ -27,24 +27,23 @@ impl fmt::Debug for ServerAccess {
 }
 
 impl ServerAccess {
-    /// Reads it from the Node's status and Secret; `None` while they are not there.
-    pub async fn read(client: &Client, node: &Node) -> Result<Option<Self>, Error> {
+    /// From the Node's status and Secret; `None` while they are not there.
+    pub fn of(stores: &Stores, node: &Node) -> Option<Self> {
         let name = node.name_any();
-        let secret = Secrets::new(client, SYSTEM_NAMESPACE)
-            .read(&chat_admin_secret(&name))
-            .await?;
-        let key = secret.and_then(|s| s.text(ADMIN_KEY_KEY).map(str::to_owned));
-        let status = node.status.as_ref();
-        let url = status.and_then(|s| s.endpoints.iter().find(|e| e.scope == EndpointScope::Host));
-        let ca = status.and_then(|s| s.ca_bundle.clone());
-        Ok(match (key, url, ca) {
-            (Some(admin_key), Some(url), Some(ca_pem)) => Some(Self {
-                node: name,
-                url: url.url.clone(),
-                ca_pem,
-                admin_key,
-            }),
-            _ => None,
+        let secret = stores.secret(SYSTEM_NAMESPACE, &chat_admin_secret(&name))?;
+        let status = node.status.as_ref()?;
+        let of = |scope| status.endpoints.iter().find(|e| e.scope == scope);
+        let endpoint = of(EndpointScope::Host).or_else(|| of(EndpointScope::Network))?;
+        Some(Self {
+            node: name,
+            url: endpoint.url.clone(),
+            ca_pem: status.ca_bundle.clone()?,
+            admin_key: secret.text(ADMIN_KEY_KEY)?.to_owned(),
         })
     }
+}
+
+/// The note of an agent's key on the allowlist of its chat server: by it the operator knows the key as one of its own.
+pub fn key_note(swarm: &str, namespace: &str, name: &str) -> String {
+    format!("agentchat:{swarm}/{namespace}/{name}")
 }

@@ -5,18 +5,23 @@ use kube::Client;
 
 use crate::{
     error::{Error, chain},
-    secret::Secrets,
+    secret::{Secrets, Stored},
 };
 
-/// Reads the key from a Secret; makes both when there is none.
+/// Reads the key from a Secret, `known` if the watch has it already; makes both when there is none.
 pub async fn ensure_identity(
     client: &Client,
-    namespace: &str,
-    name: &str,
+    known: Option<Stored>,
+    (namespace, name): (&str, &str),
     key: &str,
 ) -> Result<Identity, Error> {
     let secrets = Secrets::new(client, namespace);
-    let stored = match secrets.read(name).await? {
+    let stored = match known {
+        Some(stored) => Some(stored),
+        // The watch may be late to tell.
+        None => secrets.read(name).await?,
+    };
+    let stored = match stored {
         Some(stored) => stored,
         None => {
             let identity = Identity::generate().map_err(|e| Error::Invalid(chain(&e)))?;

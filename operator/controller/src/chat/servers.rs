@@ -9,7 +9,7 @@ use agentchat_api::{IDENTITY_KEY, SYSTEM_NAMESPACE};
 use kube::Client;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{ServerAccess, ensure_identity, session::Session};
+use super::{ServerAccess, ServerContents, ensure_identity, session::Session};
 use crate::error::Error;
 
 /// Secret with the operator's own identity.
@@ -46,19 +46,34 @@ impl ChatServers {
         self.session(access).await?.approve(key, note).await
     }
 
-    /// Checks that the server answers, and makes the declared channels that it lacks.
-    pub async fn keep_channels(
-        &self,
-        access: &ServerAccess,
-        channels: &[String],
-    ) -> Result<(), Error> {
+    /// Whether a key is known to be on the server's allowlist.
+    pub fn is_approved(&self, access: &ServerAccess, key: &str) -> bool {
+        let sessions = self.sessions();
+        let held = sessions
+            .get(&access.node)
+            .filter(|held| held.is_for(access));
+        held.is_some_and(|session| session.is_approved(key))
+    }
+
+    /// Takes an agent's key off the server's allowlist, by the agent's id.
+    pub async fn revoke(&self, access: &ServerAccess, agent_id: &str) -> Result<(), Error> {
+        self.session(access).await?.revoke(agent_id).await
+    }
+
+    /// Makes a channel that the server lacks.
+    pub async fn create_channel(&self, access: &ServerAccess, channel: &str) -> Result<(), Error> {
+        self.session(access).await?.create_channel(channel).await
+    }
+
+    /// Asks the server for what it has: also the check that it answers.
+    pub async fn observe(&self, access: &ServerAccess) -> Result<ServerContents, Error> {
         let session = self.session(access).await?;
-        let kept = session.keep_channels(channels).await;
-        if kept.is_err() {
+        let contents = session.observe().await;
+        if contents.is_err() {
             // It may have lost what it knew of us: the next look introduces the operator anew.
             self.close(&access.node, |held| Arc::ptr_eq(held, &session));
         }
-        kept
+        contents
     }
 
     /// Closes the session with the server of a Node.
@@ -92,8 +107,8 @@ impl ChatServers {
         }
         let identity = ensure_identity(
             &self.client,
-            SYSTEM_NAMESPACE,
-            OPERATOR_IDENTITY,
+            None,
+            (SYSTEM_NAMESPACE, OPERATOR_IDENTITY),
             IDENTITY_KEY,
         )
         .await?;

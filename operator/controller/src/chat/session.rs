@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use agentchat_client::{Client as Chat, ClientError, Event, Events, Options};
+use agentchat_client::{Allowed, Client as Chat, ClientError, Event, Events, Options};
 use agentchat_protocol::Identity;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -20,6 +20,19 @@ use crate::error::Error;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// What a chat server answers when a channel is there already.
 const CHANNEL_EXISTS: &str = "CHANNEL_EXISTS";
+/// What it answers when a key that is to be revoked is not on the allowlist.
+const NOT_LISTED: &str = "AGENT_NOT_FOUND";
+/// The note of the operator's own key.
+const OPERATOR: &str = "operator";
+
+/// What a chat server has of what the operator keeps there.
+#[derive(Clone, Debug, Default)]
+pub struct ServerContents {
+    /// Names of its channels, with `#`.
+    pub channels: Vec<String>,
+    /// Its allowlist.
+    pub allowed: Vec<Allowed>,
+}
 
 /// One lasting connection to one chat server.
 pub struct Session {
@@ -73,8 +86,7 @@ impl Session {
 
     /// Whether it is the session that this access leads to.
     pub fn is_for(&self, access: &ServerAccess) -> bool {
-        let of = |a: &ServerAccess| (a.url.clone(), a.ca_pem.clone(), a.admin_key.clone());
-        of(&self.access) == of(access)
+        self.access == *access
     }
 
     /// Puts a key on the server's allowlist, unless that was done since the last connection.
@@ -87,25 +99,45 @@ impl Session {
         Ok(())
     }
 
-    /// Checks that the server answers, and makes the channels that it lacks.
-    pub async fn keep_channels(&self, channels: &[String]) -> Result<(), Error> {
+    /// Whether a key was put on the allowlist since the last connection.
+    pub fn is_approved(&self, key: &str) -> bool {
+        self.approved.lock().contains(key)
+    }
+
+    /// Takes an agent's key off the server's allowlist, by the agent's id; absent is fine.
+    pub async fn revoke(&self, agent_id: &str) -> Result<(), Error> {
+        let is_of = |key: &String| agentchat_protocol::agent_id(key) == agent_id;
+        self.approved.lock().retain(|key| !is_of(key));
+        let revoked = self
+            .chat
+            .admin_revoke_agent(agent_id, &self.access.admin_key);
+        match within(revoked).await {
+            Err(ClientError::Server { code, .. }) if code == NOT_LISTED => Ok(()),
+            revoked => Ok(revoked?),
+        }
+    }
+
+    /// Asks the server for what it has: also the check that it answers.
+    pub async fn observe(&self) -> Result<ServerContents, Error> {
         if !self.introduced.load(Ordering::Relaxed) {
-            self.admit(&self.key, "operator").await?;
+            self.admit(&self.key, OPERATOR).await?;
             self.introduced.store(true, Ordering::Relaxed);
         }
         self.chat.connected_within(DEADLINE).await?;
-        let present = within(self.chat.list_channels()).await?;
-        for channel in channels {
-            if present.iter().any(|c| c.name == *channel) {
-                continue;
-            }
-            match within(self.chat.create_channel(channel, false, false)).await {
-                // Also fine: somebody made it meanwhile.
-                Err(ClientError::Server { code, .. }) if code == CHANNEL_EXISTS => {}
-                made => made?,
-            }
+        let channels = within(self.chat.list_channels()).await?;
+        let allowed = within(self.chat.admin_list(&self.access.admin_key)).await?;
+        Ok(ServerContents {
+            channels: channels.into_iter().map(|channel| channel.name).collect(),
+            allowed,
+        })
+    }
+
+    /// Makes a channel; one that is there already is fine.
+    pub async fn create_channel(&self, channel: &str) -> Result<(), Error> {
+        match within(self.chat.create_channel(channel, false, false)).await {
+            Err(ClientError::Server { code, .. }) if code == CHANNEL_EXISTS => Ok(()),
+            made => Ok(made?),
         }
-        Ok(())
     }
 
     /// Ends it.

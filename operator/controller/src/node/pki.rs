@@ -1,19 +1,23 @@
 //! The chat server's CA, certificate and admin key, kept in Secrets of the system namespace.
 //!
 //! The certificate is made anew when it does not cover all names, was not issued by the CA, or has not long
-//! to live; a server that runs goes on with the one it was started with, which the same CA issued. The CA is
-//! made once.
+//! to live; it is delivered into the server that runs. The CA is made once, also by people: they may put their own
+//! into its Secret.
 
 mod certificate;
 
+use std::fmt;
+
 use agentchat_api::{
-    ADMIN_KEY_KEY, SYSTEM_NAMESPACE, chat_admin_secret, chat_ca_secret, chat_tls_secret,
+    ADMIN_KEY_KEY, SYSTEM_NAMESPACE, ServerSpec, chat_admin_secret, chat_ca_secret,
+    chat_server_host, chat_tls_secret,
 };
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use tracing::info;
 
 use crate::{
+    context::Context,
     error::Error,
     secret::{Secrets, Stored},
 };
@@ -25,53 +29,97 @@ const CA: (&str, &str) = ("ca.crt", "ca.key");
 /// Key of a server's certificate in a Secret, and of its private key.
 const TLS: (&str, &str) = ("tls.crt", "tls.key");
 
-/// Makes what is missing or not good any more; gives the CA's certificate, PEM.
-pub async fn ensure(
-    client: &Client,
-    node: &str,
-    advertise: &[String],
-    now: Timestamp,
-) -> Result<String, Error> {
-    let secrets = Secrets::new(client, SYSTEM_NAMESPACE);
-    let admin = chat_admin_secret(node);
-    if secrets.read(&admin).await?.is_none() {
-        let key = [(ADMIN_KEY_KEY, random_hex()?)];
-        secrets.create(&admin, key).await?;
+/// Keys of a chat server.
+#[derive(Clone)]
+pub struct ChatKeys {
+    /// The CA's certificate, PEM.
+    pub ca: String,
+    /// The server's certificate, PEM.
+    pub certificate: String,
+    /// Its private key, PEM; a secret.
+    pub certificate_key: String,
+    /// The admin key; a secret.
+    pub admin_key: String,
+}
+
+impl fmt::Debug for ChatKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChatKeys")
     }
-    let names = names(advertise)?;
+}
+
+/// Makes what is missing or not good any more; gives all of it.
+pub async fn ensure(
+    context: &Context,
+    node: &str,
+    server: &ServerSpec,
+    now: Timestamp,
+) -> Result<ChatKeys, Error> {
+    let secrets = Secrets::new(&context.client, SYSTEM_NAMESPACE);
+    let names = names(node, &server.advertise)?;
+    let admin_name = chat_admin_secret(node);
+    let admin = match stored(context, &secrets, &admin_name).await? {
+        Some(admin) => admin,
+        None => {
+            let key = [(ADMIN_KEY_KEY, random_hex()?)];
+            secrets.create(&admin_name, key).await?
+        }
+    };
     let ca_name = chat_ca_secret(node);
-    let ca = match secrets.read(&ca_name).await? {
+    let ca = match stored(context, &secrets, &ca_name).await? {
         Some(ca) => ca,
         None => {
             let (cert, key) = certificate::authority(&format!("AgentChat CA of {node}"), now)?;
-            secrets
-                .create(&ca_name, [(CA.0, cert), (CA.1, key)])
-                .await?
+            let made = [(CA.0, cert), (CA.1, key)];
+            secrets.create(&ca_name, made).await?
         }
     };
     let ca_cert = part(&ca, &ca_name, CA.0)?;
     let tls_name = chat_tls_secret(node);
-    let tls = secrets.read(&tls_name).await?;
+    let tls = stored(context, &secrets, &tls_name).await?;
     let good = |tls: &Stored| {
         let cert = tls.text(TLS.0);
         cert.is_some_and(|cert| certificate::is_good(cert, ca_cert, &names, now))
     };
-    if tls.as_ref().is_some_and(good) {
-        return Ok(ca_cert.to_owned());
+    let (certificate, certificate_key) = match &tls {
+        Some(tls) if good(tls) => {
+            let key = part(tls, &tls_name, TLS.1)?;
+            (part(tls, &tls_name, TLS.0)?.to_owned(), key.to_owned())
+        }
+        // People who run the server themselves keep its CA's private key to themselves.
+        _ if server.endpoint.is_some() && ca.text(CA.1).is_none() => Default::default(),
+        _ => {
+            let authority = (ca_cert, part(&ca, &ca_name, CA.1)?);
+            let common = format!("agentchat-server {node}");
+            let (cert, key) = certificate::server(&common, names, authority, now)?;
+            let files = [
+                (TLS.0, cert.clone()),
+                (TLS.1, key.clone()),
+                (CA.0, ca_cert.to_owned()),
+            ];
+            if tls.is_some() {
+                secrets.change(&tls_name, files).await?;
+                info!("the certificate was made anew");
+            } else {
+                secrets.create(&tls_name, files).await?;
+            }
+            (cert, key)
+        }
+    };
+    Ok(ChatKeys {
+        ca: ca_cert.to_owned(),
+        certificate,
+        certificate_key,
+        admin_key: part(&admin, &admin_name, ADMIN_KEY_KEY)?.to_owned(),
+    })
+}
+
+/// What a Secret holds: as the watch knows it, or as it is stored when the watch does not know it.
+async fn stored(context: &Context, secrets: &Secrets, name: &str) -> Result<Option<Stored>, Error> {
+    match context.stores.secret(SYSTEM_NAMESPACE, name) {
+        Some(known) => Ok(Some(known)),
+        None => secrets.read(name).await,
     }
-    let authority = (ca_cert, part(&ca, &ca_name, CA.1)?);
-    let common = format!("agentchat-server {node}");
-    let (cert, key) = certificate::server(&common, names, authority, now)?;
-    let files = [(TLS.0, cert), (TLS.1, key), (CA.0, ca_cert.to_owned())];
-    if tls.is_some() {
-        secrets.change(&tls_name, files).await?;
-        info!(
-            "the certificate was made anew; a chat server that runs takes it with its next start"
-        );
-    } else {
-        secrets.create(&tls_name, files).await?;
-    }
-    Ok(ca_cert.to_owned())
 }
 
 fn part<'a>(stored: &'a Stored, secret: &str, key: &str) -> Result<&'a str, Error> {
@@ -83,7 +131,7 @@ fn part<'a>(stored: &'a Stored, secret: &str, key: &str) -> Result<&'a str, Erro
 }
 
 /// All names of a certificate, each checked.
-fn names(advertise: &[String]) -> Result<Vec<String>, Error> {
+fn names(node: &str, advertise: &[String]) -> Result<Vec<String>, Error> {
     for (i, name) in advertise.iter().enumerate() {
         if !certificate::is_name(name) {
             return Err(Error::Invalid(format!(
@@ -92,12 +140,14 @@ fn names(advertise: &[String]) -> Result<Vec<String>, Error> {
         }
     }
     let fixed = NAMES.map(str::to_owned);
-    Ok(fixed.into_iter().chain(advertise.iter().cloned()).collect())
+    let own = chat_server_host(node);
+    let all = fixed.into_iter().chain([own]);
+    Ok(all.chain(advertise.iter().cloned()).collect())
 }
 
 /// Removes the Node's Secrets.
-pub async fn remove(client: &Client, node: &str) -> Result<(), Error> {
-    let secrets = Secrets::new(client, SYSTEM_NAMESPACE);
+pub async fn remove(client: &Client, namespace: &str, node: &str) -> Result<(), Error> {
+    let secrets = Secrets::new(client, namespace);
     for name in [
         chat_admin_secret(node),
         chat_ca_secret(node),

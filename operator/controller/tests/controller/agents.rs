@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_is_brought_up_and_listens() {
+async fn declared_agent_is_brought_up_and_listens() {
     let (swarm, _chat) = Swarm::ready().await;
     swarm.agent("ada", json!({})).await;
     let container = swarm.runs("ada").await;
@@ -43,7 +43,7 @@ async fn an_agent_is_brought_up_and_listens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_rests_and_goes_on() {
+async fn suspended_agent_keeps_its_container_and_goes_on() {
     let (swarm, _chat) = Swarm::ready().await;
     swarm.agent("ada", json!({})).await;
     let before = swarm.runs("ada").await;
@@ -60,7 +60,7 @@ async fn an_agent_rests_and_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_spec_gets_a_new_container_and_the_same_home() {
+async fn changed_spec_gets_a_new_container_and_the_same_home() {
     let (swarm, _chat) = Swarm::ready().await;
     swarm.agent("ada", json!({})).await;
     let before = swarm.runs("ada").await;
@@ -80,7 +80,7 @@ async fn a_changed_spec_gets_a_new_container_and_the_same_home() {
     );
     let specs = swarm.engine.specs();
     assert_eq!(specs.len(), 2);
-    assert_eq!(specs[0].home_volume, specs[1].home_volume);
+    assert_eq!(specs[0].volume, specs[1].volume);
     let calls = swarm.engine.calls();
     let at = |call: &str| {
         calls
@@ -91,7 +91,7 @@ async fn a_changed_spec_gets_a_new_container_and_the_same_home() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_killed_comes_back_and_is_counted() {
+async fn killed_agent_is_started_again_and_counted() {
     let (swarm, _chat) = Swarm::ready().await;
     swarm.agent("ada", json!({})).await;
     let before = swarm.runs("ada").await;
@@ -117,7 +117,7 @@ async fn who_is_killed_comes_back_and_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_reached_a_limit_stays_ended_until_the_limit_is_raised() {
+async fn agent_that_reached_a_limit_stays_ended_until_the_limit_is_raised() {
     let (swarm, _chat) = Swarm::ready().await;
     swarm.agent("ada", json!({"limits": {"turns": 3}})).await;
     let container = swarm.runs("ada").await;
@@ -136,7 +136,7 @@ async fn who_reached_a_limit_stays_ended_until_the_limit_is_raised() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_credential_waits_for_a_better_one() {
+async fn refused_credential_waits_for_another_one() {
     let (swarm, _chat) = Swarm::ready().await;
     swarm.agent("ada", json!({})).await;
     let container = swarm.runs("ada").await;
@@ -153,7 +153,7 @@ async fn a_refused_credential_waits_for_a_better_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_deleted_leaves_nothing_but_its_identity() {
+async fn deleted_agent_leaves_nothing_but_its_identity() {
     let (swarm, _chat) = Swarm::ready().await;
     swarm.agent("ada", json!({})).await;
     swarm.listens("ada").await;
@@ -167,14 +167,14 @@ async fn who_is_deleted_leaves_nothing_but_its_identity() {
     })
     .await;
     assert!(swarm.containers("ada").is_empty());
-    let left = swarm.engine.surroundings();
+    let left = swarm.engine.networks_and_volumes();
     assert!(!left.iter().any(|name| name.contains("ada")), "{left:?}");
     let identity = swarm.api::<Secret>().get_opt("ada-identity").await.unwrap();
     assert!(identity.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_credential_is_delivered_and_shown_nowhere() {
+async fn credential_is_delivered_and_shown_nowhere() {
     let (swarm, _chat) = Swarm::ready().await;
     swarm.agent("ada", json!({})).await;
     let agent = swarm.listens("ada").await;

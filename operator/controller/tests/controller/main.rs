@@ -5,6 +5,12 @@
 )]
 
 mod agents;
+mod chat_server;
+mod delivery;
+mod engines;
+mod grants;
+mod invalid;
+mod limits;
 mod missing;
 mod nodes;
 mod recovery;

@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_without_anything_waits_for_each_thing_in_turn() {
+async fn agent_without_anything_waits_for_each_thing_in_turn() {
     let swarm = Swarm::empty().await;
     swarm.engine.set_images(&[]);
     swarm.agent("ada", json!({})).await;
@@ -27,7 +27,7 @@ async fn an_agent_without_anything_waits_for_each_thing_in_turn() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_part_of_the_personality_that_is_missing_is_named() {
+async fn missing_part_of_the_personality_is_named() {
     let (swarm, _chat) = Swarm::ready().await;
     let part = json!({"configMapRef": {"name": "wisdom", "key": "text"}});
     swarm.agent("ada", json!({"personality": [part]})).await;
@@ -40,7 +40,7 @@ async fn a_part_of_the_personality_that_is_missing_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_goes_missing_later_ends_nothing() {
+async fn placement_that_becomes_impossible_ends_nothing() {
     let (swarm, _chat) = Swarm::ready().await;
     swarm.agent("ada", json!({})).await;
     let before = swarm.runs("ada").await;

@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_used_waits_for_its_agents() {
+async fn deleted_node_waits_for_its_agents() {
     let (swarm, _chat) = Swarm::ready().await;
     swarm.agent("ada", json!({})).await;
     swarm.listens("ada").await;
@@ -31,11 +31,11 @@ async fn a_node_that_is_used_waits_for_its_agents() {
         if left.is_empty() { Ok(()) } else { Err(left) }
     })
     .await;
-    assert_eq!(swarm.engine.surroundings(), Vec::<String>::new());
+    assert_eq!(swarm.engine.networks_and_volumes(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_that_go_together_leave_no_network() {
+async fn nodes_deleted_together_leave_no_network() {
     let (swarm, _chat) = Swarm::ready().await;
     swarm.agent("ada", json!({})).await;
     swarm.listens("ada").await;
@@ -45,7 +45,7 @@ async fn nodes_that_go_together_leave_no_network() {
         if left.is_empty() { Ok(()) } else { Err(left) }
     })
     .await;
-    assert!(!swarm.engine.surroundings().is_empty());
+    assert!(!swarm.engine.networks_and_volumes().is_empty());
     let nodes = swarm.nodes();
     let gone = DeleteParams::default();
     let (one, two) = tokio::join!(
@@ -59,11 +59,11 @@ async fn nodes_that_go_together_leave_no_network() {
         if left.is_empty() { Ok(()) } else { Err(left) }
     })
     .await;
-    assert_eq!(swarm.engine.surroundings(), Vec::<String>::new());
+    assert_eq!(swarm.engine.networks_and_volumes(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_machine_that_this_release_can_not_use_is_said_to_be_so() {
+async fn unsupported_machine_is_named_in_the_condition() {
     let swarm = Swarm::empty().await;
     let spec = json!({"role": "Client", "machine": {"lima": {}}});
     create(

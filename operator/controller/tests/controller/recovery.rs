@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{Swarm, swarm::agent_condition, wait::until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_that_is_killed_starts_nothing_twice() {
+async fn killed_operator_starts_nothing_twice() {
     let (mut swarm, _chat) = Swarm::ready().await;
     for name in ["ada", "sam"] {
         swarm.agent(name, json!({})).await;
@@ -40,7 +40,7 @@ async fn an_operator_that_is_killed_starts_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_that_ends_leaves_its_agents_running() {
+async fn stopped_operator_leaves_its_agents_running() {
     let (mut swarm, _chat) = Swarm::ready().await;
     swarm.agent("ada", json!({})).await;
     swarm.listens("ada").await;
@@ -56,7 +56,7 @@ async fn an_operator_that_ends_leaves_its_agents_running() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_claimed_of_an_engine_that_does_not_answer() {
+async fn unreachable_engine_leaves_everything_unknown() {
     let (swarm, _chat) = Swarm::ready().await;
     swarm.agent("ada", json!({})).await;
     let before = swarm.runs("ada").await;
@@ -84,7 +84,7 @@ async fn nothing_is_claimed_of_an_engine_that_does_not_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chat_server_that_lost_its_memory_is_told_again_whom_to_let_in() {
+async fn chat_server_that_lost_its_allowlist_is_given_it_again() {
     let (swarm, mut chat) = Swarm::ready().await;
     swarm.agent("ada", json!({})).await;
     swarm.listens("ada").await;
@@ -94,7 +94,7 @@ async fn a_chat_server_that_lost_its_memory_is_told_again_whom_to_let_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chat_server_that_is_down_is_said_to_be_down_and_ends_no_agent() {
+async fn unreachable_chat_server_ends_no_agent() {
     let (swarm, mut chat) = Swarm::ready().await;
     swarm.agent("ada", json!({})).await;
     swarm.listens("ada").await;

@@ -56,17 +56,43 @@ impl ChatServer {
         }
     }
 
+    /// How it is reached.
+    pub fn url(&self) -> String {
+        format!("wss://localhost:{}", self.port)
+    }
+
+    /// Its CA's certificate, and its admin key.
+    pub async fn administration(&self, client: &Client) -> (String, String) {
+        let admin = chat_admin_secret(&self.node);
+        let admin = secret(client, SYSTEM_NAMESPACE, &admin).await;
+        let ca = secret(client, SYSTEM_NAMESPACE, &chat_ca_secret(&self.node)).await;
+        (text(&ca, "ca.crt"), text(&admin, ADMIN_KEY_KEY))
+    }
+
+    /// Ids of agents on its allowlist, without `@`.
+    pub async fn allowed_ids(&self, client: &Client) -> Vec<String> {
+        let (ca, admin_key) = self.administration(client).await;
+        let (chat, _events) = Chat::start(Options {
+            url: self.url(),
+            ca_pem: Some(ca),
+            name: "test".to_owned(),
+            identity: None,
+            channels: vec![],
+        });
+        let list = chat.admin_list(&admin_key).await.unwrap_or_default();
+        chat.shutdown().await;
+        let id = |id: &String| id.trim_start_matches('@').to_owned();
+        list.iter().map(|entry| id(&entry.agent_id)).collect()
+    }
+
     /// Waits until it lets an agent in with the agent's own key.
     pub async fn lets_in(&self, client: &Client, agent: &str) {
         let key = secret(client, "default", &identity_secret(agent)).await;
         let ca = secret(client, SYSTEM_NAMESPACE, &chat_ca_secret(&self.node)).await;
-        let text = |data: &BTreeMap<String, ByteString>, key: &str| {
-            String::from_utf8(data[key].0.clone()).unwrap()
-        };
         until(&format!("{agent} is let in"), async || {
             let identity = Identity::from_pkcs8_pem(&text(&key, IDENTITY_KEY)).unwrap();
             let (chat, _events) = Chat::start(Options {
-                url: format!("wss://localhost:{}", self.port),
+                url: self.url(),
                 ca_pem: Some(text(&ca, "ca.crt")),
                 name: agent.to_owned(),
                 identity: Some(identity),
@@ -103,6 +129,10 @@ impl Drop for ChatServer {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn text(data: &BTreeMap<String, ByteString>, key: &str) -> String {
+    String::from_utf8(data[key].0.clone()).unwrap()
 }
 
 /// What a Secret holds, once it is there.

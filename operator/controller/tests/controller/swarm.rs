@@ -1,12 +1,19 @@
 //! One swarm: the controllers as they run, what they run on, and hands to work on it.
 
-use std::{fmt::Debug, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use agentchat_api::{Agent, AgentPhase, Node};
+use agentchat_api::{Agent, AgentPhase, Machine, Node};
 use agentchat_apiserver::{ApiServer, Options};
 use agentchat_contract::{Activity, ActivityState, ChatState, Phase, State};
-use agentchat_controller::Settings;
-use agentchat_driver::{Container, ContainerPhase, FakeEngine};
+use agentchat_controller::{Engines, MachineError, Machines, Settings};
+use agentchat_driver::{Container, ContainerPhase, Deadlines, Engine, FakeEngine};
+use futures::{FutureExt, future::BoxFuture};
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -22,14 +29,42 @@ use crate::{
     wait::{DEADLINE, until},
 };
 
+/// The image of chat servers.
+pub const SERVER_IMAGE: &str = "server-image";
 /// The image of agents.
 pub const IMAGE: &str = "agent-image";
 /// The credential that agents are given; it must show up nowhere but in deliveries.
 pub const CREDENTIAL: &str = "planted-credential";
 
+/// Engines in memory: each Node has the swarm's one, unless it was given another.
+struct FakeMachines {
+    common: Arc<FakeEngine>,
+    own: Mutex<BTreeMap<String, Arc<FakeEngine>>>,
+}
+
+impl Machines for FakeMachines {
+    fn engine<'a>(
+        &'a self,
+        node: &'a str,
+        machine: &'a Machine,
+    ) -> BoxFuture<'a, Result<Arc<dyn Engine>, MachineError>> {
+        async move {
+            if machine.local.is_none() {
+                return Err(MachineError::Unsupported("only `local: {}`".into()));
+            }
+            let own = self.own.lock().unwrap().get(node).cloned();
+            Ok(own.unwrap_or_else(|| self.common.clone()) as Arc<dyn Engine>)
+        }
+        .boxed()
+    }
+}
+
 /// One swarm.
 pub struct Swarm {
     pub engine: Arc<FakeEngine>,
+    machines: Arc<FakeMachines>,
+    /// Where an earlier release kept its chat servers' data.
+    pub earlier_chat_data: PathBuf,
     pub client: Client,
     folder: tempfile::TempDir,
     _api: ApiServer,
@@ -39,20 +74,28 @@ pub struct Swarm {
 impl Swarm {
     /// The controllers, and nothing declared.
     pub async fn empty() -> Self {
+        let crds = agentchat_api::crds().unwrap();
+        Self::with_crds(crds.into_iter().map(|(_, yaml)| yaml).collect()).await
+    }
+
+    /// As [`Swarm::empty`], with other resource definitions.
+    pub async fn with_crds(crds: Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let api = ApiServer::open(Options {
             data_dir: folder.path().join("api"),
             listen: "127.0.0.1:0".parse().unwrap(),
-            crds: agentchat_api::crds()
-                .unwrap()
-                .into_iter()
-                .map(|(_, yaml)| yaml)
-                .collect(),
+            crds,
         })
         .await
         .unwrap();
+        let engine = Arc::new(FakeEngine::new("swarm-id", &[IMAGE, SERVER_IMAGE]));
         let mut swarm = Self {
-            engine: Arc::new(FakeEngine::new("swarm-id", &[IMAGE])),
+            machines: Arc::new(FakeMachines {
+                common: engine.clone(),
+                own: Mutex::default(),
+            }),
+            engine,
+            earlier_chat_data: folder.path().join("chat"),
             client: api.client(),
             folder,
             _api: api,
@@ -75,7 +118,8 @@ impl Swarm {
     /// Declares a Node of role Server, and runs its server.
     pub async fn chat_server(&self, name: &str) -> ChatServer {
         let port = free_port();
-        let server = json!({"port": port, "channels": ["#general"]});
+        let endpoint = format!("wss://127.0.0.1:{port}");
+        let server = json!({"endpoint": endpoint, "channels": ["#general"]});
         self.node(name, json!({"role": "Server", "server": server}))
             .await;
         let server = ChatServer::start(&self.client, name, port, self.folder()).await;
@@ -91,11 +135,18 @@ impl Swarm {
         let settings = Settings {
             swarm: "default".into(),
             agent_image: IMAGE.into(),
+            server_image: SERVER_IMAGE.into(),
+            earlier_chat_data: Some(self.earlier_chat_data.clone()),
+            deadlines: Deadlines {
+                deliver: Duration::from_secs(1),
+                ..Deadlines::default()
+            },
         };
         let shutdown = CancellationToken::new();
         let run = agentchat_controller::run(
             self.client.clone(),
-            self.engine.clone(),
+            self.machines.clone(),
+            Engines::default(),
             settings,
             shutdown.clone(),
         );
@@ -115,6 +166,33 @@ impl Swarm {
         let (_, running) = self.operator.take().unwrap();
         running.abort();
         drop(running.await);
+    }
+
+    /// Gives a Node that is declared later an engine of its own.
+    pub fn own_engine(&self, node: &str) -> Arc<FakeEngine> {
+        let engine = FakeEngine::named(node, "swarm-id", &[IMAGE, SERVER_IMAGE]);
+        let engine = Arc::new(engine);
+        let mut own = self.machines.own.lock().unwrap();
+        own.insert(node.to_owned(), engine.clone());
+        engine
+    }
+
+    /// Declares a Node of role Client with an engine of its own, and waits until it is Ready.
+    pub async fn node_with_own_engine(&self, name: &str) -> Arc<FakeEngine> {
+        let engine = self.own_engine(name);
+        self.node(name, json!({"role": "Client"})).await;
+        self.node_ready(name).await;
+        engine
+    }
+
+    /// Annotates a Node or, in the default namespace, an Agent.
+    pub async fn annotate<K>(&self, api: &Api<K>, name: &str, key: &str, value: &str)
+    where
+        K: Resource + Clone + Debug + DeserializeOwned,
+    {
+        let patch = Patch::Merge(json!({"metadata": {"annotations": {key: value}}}));
+        let params = PatchParams::default();
+        api.patch(name, &params, &patch).await.unwrap();
     }
 
     pub fn api<K>(&self) -> Api<K>
@@ -236,17 +314,19 @@ impl Swarm {
 
     /// The containers of an agent.
     pub fn containers(&self, name: &str) -> Vec<Container> {
-        let label = |c: &Container| c.labels.get("agentchat.dev/name").cloned();
-        let mut all = self.engine.containers();
-        all.retain(|c| label(c).as_deref() == Some(name));
-        all
+        containers_on(&self.engine, name)
     }
 
     /// Waits until an agent's only container runs and was given its configuration.
     pub async fn runs(&self, name: &str) -> Container {
+        self.runs_on(&self.engine, name).await
+    }
+
+    /// As [`Swarm::runs`], on another engine.
+    pub async fn runs_on(&self, engine: &FakeEngine, name: &str) -> Container {
         until(&format!("{name}'s container runs"), async || {
-            let all = self.containers(name);
-            let given = self.engine.deliveries();
+            let all = containers_on(engine, name);
+            let given = engine.deliveries();
             match &all[..] {
                 [one]
                     if one.phase == ContainerPhase::Running
@@ -282,6 +362,14 @@ impl Swarm {
         let of = |call: &&String| call.split(' ').next() == Some(action);
         calls.iter().filter(of).count()
     }
+}
+
+/// The containers of an agent on one engine.
+pub fn containers_on(engine: &FakeEngine, name: &str) -> Vec<Container> {
+    let label = |c: &Container| c.labels.get("agentchat.dev/name").cloned();
+    let mut all = engine.containers();
+    all.retain(|c| label(c).as_deref() == Some(name));
+    all
 }
 
 /// What a supervisor reports of an agent that waits for messages.

@@ -1,57 +1,52 @@
-//! Containers: list, create, start, stop, remove.
+//! Containers as the engine has them: listed, and looked at one by one.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use bollard::{
+    errors::Error,
     models::{
         ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary,
         ContainerSummaryStateEnum,
     },
-    query_parameters::{
-        CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-        StopContainerOptionsBuilder,
-    },
+    query_parameters::ListContainersOptionsBuilder,
 };
 
-use super::{
-    Podman, TIMEOUT,
-    error::{is_improper, is_not_found, is_taken},
-    profile::create_body,
-};
-use crate::engine::{Container, ContainerPhase, ContainerSpec, EngineError, Listed, is_of};
+use super::{Podman, error::is_not_found};
+use crate::engine::{Container, ContainerPhase, EngineError, Listed, Selector};
 
-/// Tries to remove a container that the engine is in the middle of something with.
-const REMOVALS: u32 = 5;
+/// How often an answer is asked for again that names a passing state.
+const TRIES: u32 = 60;
 /// Between two of them.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Asks until the answer can be read. Between the end of a container's program and `exited`, Podman calls its state
+/// `stopped` for a moment, which the API does not know: without another try, one such container would make the whole
+/// engine seem to be away.
+async fn readable<T, F: Future<Output = Result<T, Error>>>(
+    ask: impl Fn() -> F,
+) -> Result<T, Error> {
+    for _ in 1..TRIES {
+        match ask().await {
+            Err(Error::JsonDataError { message, .. }) if message.contains("`stopped`") => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
+    ask().await
+}
 
 impl Podman {
     pub(super) async fn list_own(&self) -> Result<Vec<Listed>, EngineError> {
-        let options = ListContainersOptionsBuilder::new()
-            .all(true)
-            .filters(&self.filter())
-            .build();
-        let found = self.docker.list_containers(Some(options)).await;
-        let found = found.map_err(|e| self.failed("list containers", e))?;
-        let listed = |c: ContainerSummary| {
-            Some(Listed {
-                id: c.id?,
-                labels: c.labels.unwrap_or_default().into_iter().collect(),
-                running: c.state == Some(ContainerSummaryStateEnum::RUNNING),
-            })
-        };
-        let own = found.into_iter().filter(|c| self.is_own(c.labels.as_ref()));
-        Ok(own.filter_map(listed).collect())
+        self.list_selected(&Selector::default()).await
     }
 
     pub(super) async fn find_own(
         &self,
-        namespace: &str,
-        name: &str,
+        selector: &Selector,
     ) -> Result<Vec<Container>, EngineError> {
         let mut found = vec![];
-        let all = self.list_own().await?;
-        for listed in all.iter().filter(|c| is_of(&c.labels, namespace, name)) {
+        for listed in self.list_selected(selector).await? {
             match self.own_container(&listed.id).await {
                 Ok(container) => found.push(container),
                 // Gone since it was listed.
@@ -62,113 +57,51 @@ impl Podman {
         Ok(found)
     }
 
+    /// The swarm's containers that are meant. Podman lists containers that carry all of the labels asked for; with
+    /// an engine that listed those that carry any, the answer would be larger and what comes of it the same.
+    async fn list_selected(&self, selector: &Selector) -> Result<Vec<Listed>, EngineError> {
+        let selected = selector
+            .labels()
+            .map(|(key, value)| format!("{key}={value}"));
+        let labels = std::iter::once(self.swarm_label()).chain(selected);
+        let filters = HashMap::from([("label", labels.collect())]);
+        let found = self.containers(&filters).await?;
+        let listed = |c: ContainerSummary| {
+            Some(Listed {
+                id: c.id?,
+                labels: c.labels.unwrap_or_default().into_iter().collect(),
+                running: c.state == Some(ContainerSummaryStateEnum::RUNNING),
+            })
+        };
+        let own = found.into_iter().filter(|c| self.is_own(c.labels.as_ref()));
+        Ok(own
+            .filter_map(listed)
+            .filter(|c| selector.matches(&c.labels))
+            .collect())
+    }
+
+    /// Containers in any state, of anybody.
+    pub(super) async fn containers(
+        &self,
+        filters: &HashMap<&str, Vec<String>>,
+    ) -> Result<Vec<ContainerSummary>, EngineError> {
+        let options = ListContainersOptionsBuilder::new()
+            .all(true)
+            .filters(filters)
+            .build();
+        let found = readable(|| self.docker.list_containers(Some(options.clone())));
+        found.await.map_err(|e| self.failed("list containers", e))
+    }
+
     /// Looks at a container of the swarm; one of somebody else does not exist for us.
     pub(super) async fn own_container(&self, id: &str) -> Result<Container, EngineError> {
-        match self.docker.inspect_container(id, None).await {
+        match readable(|| self.docker.inspect_container(id, None)).await {
             Ok(found) if self.is_own(found.config.as_ref().and_then(|c| c.labels.as_ref())) => Ok(
                 container(found.id.clone().unwrap_or_else(|| id.to_owned()), found),
             ),
             Ok(_) => Err(EngineError::ContainerNotFound(id.to_owned())),
             Err(e) if is_not_found(&e) => Err(EngineError::ContainerNotFound(id.to_owned())),
             Err(e) => Err(self.failed("inspect a container", e)),
-        }
-    }
-
-    pub(super) async fn make_container(&self, spec: &ContainerSpec) -> Result<String, EngineError> {
-        // The engine would make a missing volume by itself, without labels.
-        if !self.has_volume(&spec.home_volume).await? {
-            return Err(EngineError::Refused {
-                action: "create a container".to_owned(),
-                message: format!("its volume {} does not exist", spec.home_volume),
-            });
-        }
-        let options = CreateContainerOptionsBuilder::new()
-            .name(&spec.name)
-            .build();
-        match self
-            .docker
-            .create_container(Some(options), create_body(spec, &self.swarm))
-            .await
-        {
-            Ok(created) => Ok(created.id),
-            Err(e) if is_taken(&e) => self.taken(spec).await,
-            Err(e) if is_not_found(&e) && self.ask_image(&spec.image).await?.is_none() => {
-                Err(EngineError::ImageNotFound(spec.image.clone()))
-            }
-            Err(e) => Err(self.failed("create a container", e)),
-        }
-    }
-
-    /// The name is taken: by the very container that was asked for, or by another.
-    async fn taken(&self, spec: &ContainerSpec) -> Result<String, EngineError> {
-        let taken = || EngineError::NameTaken(spec.name.clone());
-        match self.own_container(&spec.name).await {
-            Ok(found) => {
-                // The image's labels are among the container's.
-                let same = spec
-                    .labels
-                    .iter()
-                    .all(|(key, value)| found.labels.get(key) == Some(value));
-                if same { Ok(found.id) } else { Err(taken()) }
-            }
-            Err(EngineError::ContainerNotFound(_)) => Err(taken()),
-            Err(e) => Err(e),
-        }
-    }
-
-    pub(super) async fn start_container(&self, id: &str) -> Result<(), EngineError> {
-        self.own_container(id).await?;
-        let started = self.docker.start_container(id, None).await;
-        started.map_err(|e| self.failed("start a container", e))
-    }
-
-    pub(super) async fn stop_container(&self, id: &str, seconds: u32) -> Result<(), EngineError> {
-        match self.own_container(id).await {
-            Ok(found) if found.phase != ContainerPhase::Exited => {}
-            Ok(_) | Err(EngineError::ContainerNotFound(_)) => return Ok(()),
-            Err(e) => return Err(e),
-        }
-        let patient = self
-            .docker
-            .clone()
-            .with_timeout(TIMEOUT + Duration::from_secs(seconds.into()));
-        let options = StopContainerOptionsBuilder::new()
-            .t(i32::try_from(seconds).unwrap_or(i32::MAX))
-            .build();
-        match patient.stop_container(id, Some(options)).await {
-            Ok(()) => Ok(()),
-            Err(e) if is_not_found(&e) => Ok(()),
-            Err(e) => {
-                // Never started, or ended meanwhile: what was asked for holds.
-                match self.own_container(id).await {
-                    Ok(found) if found.phase == ContainerPhase::Running => {
-                        Err(self.failed("stop a container", e))
-                    }
-                    Ok(_) | Err(EngineError::ContainerNotFound(_)) => Ok(()),
-                    Err(other) => Err(other),
-                }
-            }
-        }
-    }
-
-    pub(super) async fn drop_container(&self, id: &str) -> Result<(), EngineError> {
-        let mut tries = 0;
-        loop {
-            match self.own_container(id).await {
-                Ok(_) => {}
-                Err(EngineError::ContainerNotFound(_)) => return Ok(()),
-                Err(e) => return Err(e),
-            }
-            let options = RemoveContainerOptionsBuilder::new().force(true).build();
-            match self.docker.remove_container(id, Some(options)).await {
-                Ok(()) => return Ok(()),
-                Err(e) if is_not_found(&e) => return Ok(()),
-                Err(e) if is_improper(&e) && tries < REMOVALS => {
-                    tries += 1;
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Err(e) => return Err(self.failed("remove a container", e)),
-            }
         }
     }
 }
@@ -201,5 +134,41 @@ fn container(id: String, found: ContainerInspectResponse) -> Container {
         oom_killed: ended && state.oom_killed.unwrap_or(false),
         started_at: time(state.started_at),
         finished_at: time(state.finished_at).filter(|_| ended),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::podman::scripted::Scripted;
+
+    #[tokio::test]
+    async fn find_asks_for_the_selected_containers_alone_and_looks_at_what_comes() {
+        let engine = Scripted::start(&[(
+            200,
+            r#"[{"Id": "1", "Labels": {"agentchat.dev/swarm": "mine", "agentchat.dev/namespace": "default"}},
+                {"Id": "2", "Labels": {"agentchat.dev/namespace": "default", "agentchat.dev/name": "ada"}}]"#,
+        )]);
+        let ada = Selector::agent("default", "ada");
+        assert_eq!(engine.podman.find_own(&ada).await.unwrap(), []);
+        let requests = engine.requests();
+        assert_eq!(requests.len(), 1, "{requests:?}");
+        for (label, value) in [("swarm", "mine"), ("namespace", "default"), ("name", "ada")] {
+            let filter = format!("agentchat.dev%2F{label}%3D{value}%22");
+            assert!(requests[0].contains(&filter), "{label}: {requests:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn container_that_is_just_stopping_does_not_make_the_engine_unreachable() {
+        const STOPPED: &str =
+            r#"[{"Id": "1", "State": "stopped", "Labels": {"agentchat.dev/swarm": "mine"}}]"#;
+        const EXITED: &str =
+            r#"[{"Id": "1", "State": "exited", "Labels": {"agentchat.dev/swarm": "mine"}}]"#;
+        let engine = Scripted::start(&[(200, STOPPED), (200, STOPPED), (200, EXITED)]);
+        let listed = engine.podman.list_own().await.unwrap();
+        assert_eq!(listed.len(), 1);
+        assert!(!listed[0].running);
+        assert_eq!(engine.requests().len(), 3);
     }
 }

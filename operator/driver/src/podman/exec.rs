@@ -9,33 +9,34 @@ use bytes::BytesMut;
 use futures::{StreamExt, stream, stream::BoxStream};
 use tokio::io::AsyncWriteExt;
 
-use super::Podman;
-use crate::engine::EngineError;
+use super::{Podman, error::refused};
+use crate::{agent::AGENT_RECEIVER, engine::EngineError};
 
-/// The supervisor's path in the image.
-const SUPERVISOR: &str = "/usr/local/bin/agent-supervisor";
 /// The most that is kept of a command's output, in bytes.
 const OUTPUT: usize = 2048;
 /// The longest line of a report, in bytes; longer ones are passed over.
 const LINE: usize = 64 * 1024;
 
 impl Podman {
-    pub(super) async fn hand_over(&self, id: &str, delivery: &Delivery) -> Result<(), EngineError> {
+    pub(super) async fn hand_over(
+        &self,
+        id: &str,
+        receiver: &[&'static str],
+        delivery: &Delivery,
+    ) -> Result<(), EngineError> {
         self.own_container(id).await?;
         let bytes = encode_delivery(delivery);
         if bytes.len() > DELIVERY_LIMIT {
-            return Err(EngineError::Refused {
-                action: "deliver configuration".to_owned(),
-                message: format!("it has {} bytes; {DELIVERY_LIMIT} are allowed", bytes.len()),
-            });
+            let message = format!("it has {} bytes; {DELIVERY_LIMIT} are allowed", bytes.len());
+            return Err(refused("deliver configuration", message));
         }
         let failed = |e| self.failed("deliver configuration", e);
-        // As root of the container, without capabilities: what it writes is read-only for the agent.
+        // As root of the container, without capabilities: what it writes is read-only for the image's user.
         let options = CreateExecOptions {
             attach_stdin: Some(true),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
-            cmd: Some(vec![SUPERVISOR, "receive"]),
+            cmd: Some(receiver.to_vec()),
             user: Some("0:0"),
             ..CreateExecOptions::default()
         };
@@ -50,10 +51,8 @@ impl Podman {
             mut input,
         } = self.docker.start_exec(&exec, None).await.map_err(failed)?
         else {
-            return Err(EngineError::Refused {
-                action: "deliver configuration".to_owned(),
-                message: "the engine did not attach".to_owned(),
-            });
+            let message = "the engine did not attach".to_owned();
+            return Err(refused("deliver configuration", message));
         };
         let write = async {
             // A receiver that ends early shows in its exit code.
@@ -82,7 +81,7 @@ impl Podman {
         match code {
             Some(0) => Ok(()),
             code => Err(EngineError::Exec {
-                command: "agent-supervisor receive".to_owned(),
+                command: receiver.join(" "),
                 code: code.unwrap_or(-1),
                 output: said,
             }),
@@ -97,7 +96,7 @@ impl Podman {
         let failed = |e| self.failed("follow the report", e);
         let options = CreateExecOptions {
             attach_stdout: Some(true),
-            cmd: Some(vec![SUPERVISOR, "report", "--follow"]),
+            cmd: Some(vec![AGENT_RECEIVER[0], "report", "--follow"]),
             ..CreateExecOptions::default()
         };
         let exec = self
@@ -109,10 +108,8 @@ impl Podman {
         let StartExecResults::Attached { output, input } =
             self.docker.start_exec(&exec, None).await.map_err(failed)?
         else {
-            return Err(EngineError::Refused {
-                action: "follow the report".to_owned(),
-                message: "the engine did not attach".to_owned(),
-            });
+            let message = "the engine did not attach".to_owned();
+            return Err(refused("follow the report", message));
         };
         let parts = output.filter_map(|part| async {
             match part {

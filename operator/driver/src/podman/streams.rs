@@ -1,11 +1,19 @@
 //! Logs and events.
 
+use std::collections::HashMap;
+
 use bollard::query_parameters::{EventsOptionsBuilder, LogsOptionsBuilder};
 use bytes::Bytes;
 use futures::{StreamExt, stream::BoxStream};
 
 use super::Podman;
-use crate::engine::{ContainerEvent, EngineError, labels};
+use crate::{
+    engine::{ContainerEvent, EngineError, labels},
+    probe,
+};
+
+/// What Podman puts beside the labels of a container in an event of it.
+const ADDED: [&str; 5] = ["containerExitCode", "exitCode", "image", "name", "podId"];
 
 impl Podman {
     pub(super) async fn read_logs(
@@ -36,13 +44,12 @@ impl Podman {
     pub(super) async fn follow_events(
         &self,
     ) -> Result<BoxStream<'static, ContainerEvent>, EngineError> {
-        if let Some(reason) = super::error::probe(&self.socket) {
-            let socket = self.socket.display().to_string();
-            return Err(EngineError::Unreachable { socket, reason });
-        }
-        let mut filter = self.filter();
-        filter.insert("type".to_owned(), vec!["container".to_owned()]);
-        let options = EventsOptionsBuilder::new().filters(&filter).build();
+        probe::reach(&self.socket).map_err(|e| self.unreachable(e.to_string()))?;
+        let filters = HashMap::from([
+            ("label", vec![self.swarm_label()]),
+            ("type", vec!["container".to_owned()]),
+        ]);
+        let options = EventsOptionsBuilder::new().filters(&filters).build();
         let swarm = self.swarm.clone();
         let events = self
             .docker
@@ -50,12 +57,12 @@ impl Podman {
             .take_while(|event| std::future::ready(event.is_ok()))
             .filter_map(move |event| {
                 let event = event.ok().and_then(|event| {
-                    let mut attributes = event.actor?.attributes?;
-                    let own = attributes.get(labels::SWARM) == Some(&swarm);
+                    let mut labels = event.actor?.attributes?;
+                    let own = labels.get(labels::SWARM) == Some(&swarm);
                     let action = event.action.filter(|_| own)?;
+                    labels.retain(|key, _| !ADDED.contains(&key.as_str()));
                     Some(ContainerEvent {
-                        namespace: attributes.remove(labels::NAMESPACE)?,
-                        name: attributes.remove(labels::NAME)?,
+                        labels: labels.into_iter().collect(),
                         action,
                     })
                 });

@@ -35,7 +35,7 @@ impl Reach {
     }
 
     /// Whether it goes back to there.
-    pub fn told(&mut self, offset: u64, held: bool) {
+    pub fn answered(&mut self, offset: u64, held: bool) {
         match held {
             true => self.held = offset,
             false => self.gone = Some(offset),
@@ -48,22 +48,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_message_that_is_left_is_found() {
+    fn oldest_message_that_is_left_is_found() {
         for (first, wanted) in [(300, 0), (0, 0), (300, 350), (999, 0), (700, 699)] {
             let mut reach = Reach::new(1000);
             while let Some(offset) = reach.next(wanted) {
-                reach.told(offset, offset >= first);
+                reach.answered(offset, offset >= first);
             }
             assert_eq!(reach.held, first.max(wanted), "{reach:?}");
         }
     }
 
     #[test]
-    fn questions_end() {
+    fn number_of_requests_is_bounded() {
         let mut reach = Reach::new(u64::MAX);
         let mut asked = 0;
         while let Some(offset) = reach.next(0) {
-            reach.told(offset, offset > 5);
+            reach.answered(offset, offset > 5);
             asked += 1;
         }
         assert_eq!(asked, MOST);

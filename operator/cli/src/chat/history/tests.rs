@@ -40,7 +40,7 @@ fn history_is_read_as_far_back_as_is_wanted() {
 }
 
 #[test]
-fn times_are_read_as_people_write_them() {
+fn time_is_read_in_every_documented_form() {
     let now: Zoned = "2026-01-31T14:30:00+01:00[+01:00]".parse().unwrap();
     let at = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond();
     for (text, means) in [
