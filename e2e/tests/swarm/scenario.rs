@@ -10,7 +10,7 @@ use bollard::{models::ContainerState, query_parameters::KillContainerOptionsBuil
 use crate::{
     host::{descendants, kill, listening},
     swarm::{Swarm, docker},
-    wait::until,
+    wait::{LONG, until},
 };
 
 const AGENTS: [&str; 2] = ["ada", "sam"];
@@ -25,6 +25,18 @@ async fn kill_container(container: &str) {
     let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
     let killed = docker().kill_container(container, Some(options)).await;
     killed.unwrap();
+}
+
+/// Runs what a process runs a second time, on another port, to its end.
+async fn run_again(pid: i32) -> std::process::Output {
+    let words = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+    let mut words: Vec<_> = words.split_terminator('\0').collect();
+    let listen = words.iter().position(|word| *word == "--listen").unwrap();
+    words[listen + 1] = "127.0.0.1:0";
+    let mut second = tokio::process::Command::new(words[0]);
+    second.args(&words[1..]).kill_on_drop(true);
+    let ended = tokio::time::timeout(LONG, second.output()).await;
+    ended.expect("a second operator runs").unwrap()
 }
 
 /// One swarm through its whole life; one story, since every step starts from the last one's end.
@@ -92,6 +104,17 @@ async fn swarm_talks_survives_and_leaves_nothing() {
         "a message was lost"
     );
 
+    // A second operator is refused; a second `up` keeps what runs.
+    let operator = swarm.process("agentchat-operator").0;
+    let second = run_again(operator).await;
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(
+        !second.status.success() && said.contains("is in use by another process"),
+        "{said}"
+    );
+    swarm.start();
+    assert_eq!(swarm.process("agentchat-operator").0, operator);
+
     // Nobody but this machine reaches the swarm, also when everybody may come in.
     let only_here = |port| assert_eq!(listening(port), [Ipv4Addr::LOCALHOST], "port {port}");
     only_here(swarm.api_port);
@@ -117,7 +140,7 @@ async fn swarm_talks_survives_and_leaves_nothing() {
     only_here(swarm.chat_port);
 
     // Deleted: the container is gone, the finalizer released.
-    swarm.kubectl(&["delete", "agent", "ada", "--timeout=60s"]);
+    swarm.agentctl(&["delete", "agent", "ada", "--timeout", "60s"]);
     assert_eq!(swarm.containers("ada").await, Vec::<String>::new());
     let gone = swarm.try_kubectl(&["get", "agent", "ada"]);
     assert!(
