@@ -1,10 +1,10 @@
 //! `agentctl completion`: scripts for shells.
 
 use anyhow::Result;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::{args::Cli, help, output};
+use crate::{help, output};
 
 /// Prints a completion script: `source <(agentctl completion bash)`.
 #[derive(Debug, Args)]
@@ -16,10 +16,10 @@ pub struct Completion {
 }
 
 impl Completion {
-    /// Carries it out.
-    pub fn run(&self) -> Result<()> {
+    /// Prints the script for a program with this command line.
+    pub fn run(&self, mut program: Command) -> Result<()> {
         let mut script = vec![];
-        clap_complete::generate(self.shell, &mut Cli::command(), "agentctl", &mut script);
+        clap_complete::generate(self.shell, &mut program, "agentctl", &mut script);
         Ok(output::put(String::from_utf8(script)?)?)
     }
 }

@@ -13,7 +13,6 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     exit::{Code, WithCode},
-    operator,
     state::State,
 };
 
@@ -35,14 +34,6 @@ pub async fn client(state: &State) -> Result<Client> {
         .await
         .with_context(what)?;
     Client::try_from(config).with_context(what)
-}
-
-/// A client for a swarm that is up; says so when it is not.
-pub async fn running_client(state: &State) -> Result<Client> {
-    if !operator::is_running(state)? {
-        return Err(not_up(state));
-    }
-    client(state).await
 }
 
 /// That a swarm is not up, and what to do.

@@ -16,12 +16,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    control::{self, FIELD_MANAGER, api_error},
+    control::{FIELD_MANAGER, api_error},
     exit::{Code, WithCode},
-    help, output,
+    help, operator, output,
     state::State,
-    up::seconds,
-    wait::{Deadline, Look},
+    wait::{Deadline, Look, seconds},
 };
 
 /// How long an object may be held up by an engine that does not answer before the wait ends: its status may be from
@@ -64,7 +63,7 @@ enum What {
 impl Delete {
     /// Carries it out.
     pub async fn run(&self, state: &State) -> Result<()> {
-        let client = control::running_client(state).await?;
+        let client = operator::running_client(state).await?;
         match self.what {
             What::Agent => {
                 let api = Api::<Agent>::namespaced(client.clone(), &self.namespace);

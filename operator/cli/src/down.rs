@@ -62,10 +62,9 @@ impl Down {
     /// Carries it out.
     pub async fn run(&self, state: &State) -> Result<()> {
         let progress = Progress::start();
-        let lock = if state.exists() {
-            Lock::take(state, &progress).await?
-        } else {
-            None
+        let lock = match state.exists() {
+            true => Lock::take(state, &progress).await?,
+            false => None,
         };
         let Some(_lock) = lock else {
             let swarm = state.swarm();
@@ -90,10 +89,11 @@ pub async fn take_down(
 ) -> Result<()> {
     let swarm = state.swarm();
     let operator = Operator::new(state, progress, interrupt);
-    if let Some(mut config) = SwarmConfig::read(state)? {
+    let mut config = SwarmConfig::read(state)?;
+    if let Some(config) = &mut config {
         let is_down = config.down && !operator::is_running(state)?;
         if kind != Kind::Keep || !is_down {
-            let client = reach(&progress, &mut config, &operator).await?;
+            let client = reach(&progress, config, &operator).await?;
             if kind != Kind::ForcedPurge {
                 suspend(&client, &progress, interrupt).await?;
             }
@@ -101,20 +101,18 @@ pub async fn take_down(
             output::put_somewhere(spent::table(&list(&client).await?, scripted));
             if kind != Kind::Keep {
                 let force = kind == Kind::ForcedPurge;
-                purge::purge(&client, &progress, &config, force, interrupt).await?;
+                purge::purge(&client, &progress, config, force, interrupt).await?;
             }
         }
-        operator.stop().await?;
-        earlier::stop(state, &progress).await?;
-        if kind == Kind::Keep {
-            stop_components(&config, &progress).await?;
-        }
-        config.down = true;
-        config.write(state)?;
-    } else {
-        operator.stop().await?;
     }
+    operator.stop().await?;
+    earlier::stop(state, &progress).await?;
     if kind == Kind::Keep {
+        if let Some(config) = &mut config {
+            stop_components(config, &progress).await?;
+            config.down = true;
+            config.write(state)?;
+        }
         progress.good(format_args!(
             "swarm {swarm} is down; what was made is kept, `agentctl up --swarm {swarm}` continues from here"
         ));

@@ -11,10 +11,6 @@ use crate::{
     state::State,
 };
 
-/// How such a process is called, or how its name begins.
-const CHAT_SERVER: &str = "agentchat-server";
-/// The other one.
-const MODEL: &str = "scripted-model";
 /// How long one may take to end: it says goodbye to its clients.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -27,8 +23,10 @@ fn names(state: &State) -> Result<Vec<String>> {
     };
     let files = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let names = files.filter_map(|file| file.strip_suffix(".pid").map(str::to_owned));
+    // The second chat server and those after it had the names of their Nodes in theirs.
     let is_earlier = |name: &String| {
-        name == MODEL || name == CHAT_SERVER || name.starts_with("agentchat-server-")
+        ["scripted-model", "agentchat-server"].contains(&name.as_str())
+            || name.starts_with("agentchat-server-")
     };
     Ok(names.filter(is_earlier).collect())
 }

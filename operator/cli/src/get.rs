@@ -13,9 +13,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    control::{self, api_error},
+    control::api_error,
     exit::{Code, WithCode},
-    help, output,
+    help, operator, output,
     state::State,
 };
 
@@ -58,7 +58,7 @@ pub enum Form {
 impl Get {
     /// Carries it out.
     pub async fn run(&self, state: &State) -> Result<()> {
-        let client = control::running_client(state).await?;
+        let client = operator::running_client(state).await?;
         let text = match self.what {
             What::Agents => {
                 let api: Api<Agent> = match &self.namespace {
@@ -69,9 +69,8 @@ impl Get {
                 self.show(&agents, Kind::Agent, table::agents)?
             }
             What::Nodes => {
-                let nodes = self
-                    .fetch(&Api::<Node>::all(client), |n| n.name_any())
-                    .await?;
+                let api = Api::<Node>::all(client);
+                let nodes = self.fetch(&api, |n| n.name_any()).await?;
                 self.show(&nodes, Kind::Node, table::nodes)?
             }
         };
@@ -83,17 +82,15 @@ impl Get {
         K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
     {
         let list = api.list(&ListParams::default()).await;
-        let all = list
-            .map_err(|error| api_error(error, "the list can't be read"))?
-            .items;
+        let all = list.map_err(|error| api_error(error, "the list can't be read"))?;
+        let all = all.items;
         if self.names.is_empty() {
             return Ok(all);
         }
         let find = |wanted: &String| {
             let found = all.iter().find(|one| name(one) == *wanted).cloned();
-            found
-                .with_context(|| format!("there is no {wanted:?} here"))
-                .code(Code::NotFound)
+            let found = found.with_context(|| format!("there is no {wanted:?} here"));
+            found.code(Code::NotFound)
         };
         self.names.iter().map(find).collect()
     }
@@ -108,15 +105,8 @@ impl Get {
             return Ok(table(all));
         };
         if form == Form::Name {
-            let resource = kind.resource();
-            let line = |one: &K| {
-                format!(
-                    "{}.{}/{}\n",
-                    kind.name().to_lowercase(),
-                    resource.group,
-                    one.name_any()
-                )
-            };
+            let (name, group) = (kind.name().to_lowercase(), kind.resource().group);
+            let line = |one: &K| format!("{name}.{group}/{}\n", one.name_any());
             return Ok(all.iter().map(line).collect());
         }
         let mut items = all
@@ -148,21 +138,12 @@ pub fn render(value: &Value, form: Form) -> Result<String> {
         Form::Yaml => serde_yaml::to_string(value).context("it can't be written as YAML"),
         Form::Json => Ok(format!("{}\n", serde_json::to_string_pretty(value)?)),
         Form::Name => {
-            let text = |pointer| {
-                value
-                    .pointer(pointer)
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-            };
-            let group = text("/apiVersion")
-                .split_once('/')
-                .map(|(group, _)| format!(".{group}"));
-            let kind = text("/kind").to_lowercase();
-            Ok(format!(
-                "{kind}{}/{}\n",
-                group.unwrap_or_default(),
-                text("/metadata/name")
-            ))
+            let text = |pointer| value.pointer(pointer).and_then(Value::as_str);
+            let [api, kind, name] = ["/apiVersion", "/kind", "/metadata/name"]
+                .map(|pointer| text(pointer).unwrap_or_default());
+            let group = api.split_once('/').map(|(group, _)| format!(".{group}"));
+            let (kind, group) = (kind.to_lowercase(), group.unwrap_or_default());
+            Ok(format!("{kind}{group}/{name}\n"))
         }
     }
 }

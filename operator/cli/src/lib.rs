@@ -27,7 +27,7 @@ pub mod wait;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
@@ -62,7 +62,7 @@ fn carry_out(cli: &Cli) -> Result<()> {
         .with_writer(std::io::stderr)
         .init();
     match &cli.command {
-        Command::Completion(completion) => completion.run(),
+        Command::Completion(completion) => completion.run(Cli::command()),
         _ => {
             let mut threads = match &cli.command {
                 // It stays as long as the swarm, and does next to nothing.

@@ -5,11 +5,7 @@ use clap::Args;
 use futures::AsyncReadExt;
 use kube::Client;
 
-use crate::{
-    control::{self, api_error},
-    help, output,
-    state::State,
-};
+use crate::{control::api_error, help, operator, output, state::State};
 
 /// Shows the log of an agent's container.
 #[derive(Debug, Args)]
@@ -31,7 +27,7 @@ pub struct Logs {
 impl Logs {
     /// Carries it out.
     pub async fn run(&self, state: &State) -> Result<()> {
-        let client = control::running_client(state).await?;
+        let client = operator::running_client(state).await?;
         copy(
             &client,
             (&self.namespace, &self.name),

@@ -16,7 +16,7 @@ use kube::{Api, Client, ResourceExt};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-pub use command::OperatorCommand;
+pub use command::{OPERATOR, OperatorCommand, Start};
 pub use process::{Process, stop as stop_process};
 
 use crate::{
@@ -28,21 +28,8 @@ use crate::{
 };
 use systemd::Systemd;
 
-/// Name of the operator's program.
-pub const OPERATOR: &str = "agentchat-operator";
 /// How long it may take until the API answers.
 const START: Duration = Duration::from_secs(60);
-
-/// What a start did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// It runs already, as wanted.
-    Kept,
-    /// It was started.
-    Fresh,
-    /// It ran in another way, and was started again.
-    Replaced,
-}
 
 /// Who starts the operator again when it ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -261,6 +248,14 @@ pub fn supervision(state: &State) -> Result<Supervision> {
 /// Whether a swarm's operator runs, or is about to be started again.
 pub fn is_running(state: &State) -> Result<bool> {
     Ok(supervision(state)?.is_running())
+}
+
+/// A client for a swarm that is up; says so when it is not.
+pub async fn running_client(state: &State) -> Result<Client> {
+    match is_running(state)? {
+        true => control::client(state).await,
+        false => Err(control::not_up(state)),
+    }
 }
 
 /// The end of the operator's log, ready to follow a sentence.

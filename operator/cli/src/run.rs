@@ -6,10 +6,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
-    control::{self, FIELD_MANAGER, not_applied},
+    control::{FIELD_MANAGER, not_applied},
     exit::{Code, WithCode},
     get::{Form, render},
-    help, output,
+    help, operator, output,
     state::{Credentials, State, SwarmConfig},
     up,
 };
@@ -77,7 +77,7 @@ impl Run {
             let form = self.output.unwrap_or(Form::Yaml);
             return Ok(output::put(render(&manifest.effective(), form)?)?);
         }
-        let client = control::running_client(state).await?;
+        let client = operator::running_client(state).await?;
         let made = create(&client, &manifest, FIELD_MANAGER).await;
         let made = made.map_err(|error| match error {
             ApplyError::Refused {

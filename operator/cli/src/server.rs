@@ -6,25 +6,25 @@ mod agent;
 mod confirm;
 mod key;
 mod lists;
+mod moderator;
 mod motd;
 
 use std::path::PathBuf;
 
-use agentchat_client::{Admin, ClientError};
+use agentchat_client::Admin;
 use anyhow::{Result, anyhow};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use crate::{
-    chat::{Access, ServerSelector, of_admin},
+    chat::ServerSelector,
     exit::{Code, WithCode},
-    get::{Form, render},
+    get::Form,
     help,
-    output::{escaped, put},
     state::State,
 };
 use agent::Target;
 use confirm::Confirm;
+use moderator::Moderator;
 
 /// Moderates the chat server: kicks, bans, verifies, and decides who may come in.
 #[derive(Debug, Args)]
@@ -103,15 +103,6 @@ enum Verb {
     Motd(motd::Motd),
 }
 
-/// Somebody with the admin key.
-struct Moderator<'a> {
-    state: &'a State,
-    access: Access,
-    admin: Admin,
-    form: Option<Form>,
-    confirm: Confirm,
-}
-
 impl Server {
     /// Carries it out.
     pub async fn run(&self, state: &State) -> Result<()> {
@@ -188,28 +179,5 @@ impl Moderator<'_> {
         self.confirm.ask(format_args!("Disallow {target}?"))?;
         let revoke = self.admin.revoke_agent(&target.id);
         self.done("disallowed", &target, revoke.await)
-    }
-
-    fn refused(&self, error: ClientError) -> anyhow::Error {
-        of_admin(&self.access, error)
-    }
-
-    /// Says what was done to whom.
-    fn done(&self, what: &str, target: &Target, done: Result<(), ClientError>) -> Result<()> {
-        done.map_err(|error| self.refused(error))?;
-        let value = json!({"agentId": target.id, "name": target.name, "done": what});
-        self.show(&value, &target.id, || format!("{target} {what}\n"))
-    }
-
-    /// A result in the form that is wanted.
-    fn show(&self, value: &Value, name: &str, text: impl FnOnce() -> String) -> Result<()> {
-        let shown = match self.form {
-            None => text(),
-            Some(Form::Name) if name.is_empty() => String::new(),
-            Some(Form::Name) => format!("{name}\n"),
-            Some(Form::Json) => escaped(&render(value, Form::Json)?),
-            Some(form) => render(value, form)?,
-        };
-        Ok(put(shown)?)
     }
 }

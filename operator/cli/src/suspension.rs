@@ -31,18 +31,14 @@ pub async fn suspend(client: &Client) -> Result<()> {
 pub async fn resume(client: &Client, manifests: &[Manifest]) -> Result<usize> {
     let mut count = 0;
     for agent in list::<Agent>(client).await? {
-        if agent
-            .annotations()
-            .get(SUSPENDED_BY)
-            .is_none_or(|by| by != DOWN)
-        {
+        if agent.annotations().get(SUSPENDED_BY).map(String::as_str) != Some(DOWN) {
             continue;
         }
-        let same = |m: &&Manifest| m.name == agent.name_any() && m.namespace == agent.namespace();
-        let manifest = manifests
-            .iter()
-            .filter(|m| m.kind == Kind::Agent)
-            .find(same);
+        let same = |m: &&Manifest| {
+            (m.kind, m.name.as_str()) == (Kind::Agent, agent.name_any().as_str())
+                && m.namespace == agent.namespace()
+        };
+        let manifest = manifests.iter().find(same);
         let suspend = manifest.and_then(|m| m.source.pointer("/spec/suspend").cloned());
         let suspend = suspend.unwrap_or(Value::Bool(false));
         let patch = json!({"metadata": {"annotations": {SUSPENDED_BY: null}}, "spec": {"suspend": suspend}});
@@ -60,9 +56,6 @@ async fn change(client: &Client, agent: &Agent, patch: &Value) -> Result<()> {
         Ok(_) => Ok(()),
         // Deleted meanwhile: nothing to change any more.
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => Err(api_error(
-            error,
-            &format!("Agent {name} could not be changed"),
-        )),
+        Err(error) => Err(api_error(error, &format!("Agent {name} can't be changed"))),
     }
 }

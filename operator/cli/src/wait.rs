@@ -4,6 +4,7 @@ mod changes;
 
 use std::{fmt::Debug, pin::pin, sync::Arc, time::Duration};
 
+use agentchat_api::parse_duration;
 use anyhow::{Result, anyhow};
 use futures::StreamExt;
 use kube::{
@@ -28,6 +29,13 @@ pub use changes::Changes;
 const LOOK: Duration = Duration::from_millis(200);
 /// Between two looks at what is watched, when nothing changes: time passes all the same.
 const TICK: Duration = Duration::from_secs(1);
+
+/// A time as people write it, like 90s or 5m.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .map(Duration::from_secs)
+        .map_err(|error| error.to_string())
+}
 
 /// What a look has found.
 #[derive(Debug)]

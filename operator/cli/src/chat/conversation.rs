@@ -11,9 +11,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ChatSession, Person, Show, refusal,
+    person::Person,
+    refusal,
     send::{Message, once},
-    show,
+    session::ChatSession,
+    show::{self, Show},
 };
 use crate::output::{FAINT, NOTE, plain, plain_line, put, say};
 

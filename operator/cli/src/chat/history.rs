@@ -9,7 +9,13 @@ use anyhow::Result;
 use clap::Args;
 use k8s_openapi::jiff::{Timestamp, Zoned, civil, tz::TimeZone};
 
-use super::{ChatSession, Person, ServerSelector, Show, person::Key, refusal, show};
+use super::{
+    person::{Key, Person},
+    refusal,
+    server_selector::ServerSelector,
+    session::ChatSession,
+    show::{self, Show},
+};
 use crate::{help, output::put, run::channel, state::State};
 use reach::Reach;
 

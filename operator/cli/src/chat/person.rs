@@ -14,7 +14,7 @@ use agentchat_client::Options;
 use agentchat_protocol::Identity;
 use anyhow::{Context, Result, bail};
 
-use super::Access;
+use super::server_selector::Access;
 use crate::state::{State, write_private};
 
 /// Conversations of one user that may go on at the same time.

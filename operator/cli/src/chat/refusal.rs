@@ -3,7 +3,7 @@
 use agentchat_client::{Client, ClientError};
 use anyhow::anyhow;
 
-use super::Access;
+use super::server_selector::Access;
 use crate::exit::{Code, WithCode};
 
 /// No connection.

@@ -11,7 +11,12 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{ChatSession, Person, ServerSelector, person::Key, refusal};
+use super::{
+    person::{Key, Person},
+    refusal,
+    server_selector::ServerSelector,
+    session::ChatSession,
+};
 use crate::{
     exit::{Code, WithCode},
     help,

@@ -12,8 +12,9 @@ use kube::{Api, Client, ResourceExt};
 use url::Url;
 
 use crate::{
-    control::{self, api_error, list},
+    control::{api_error, list},
     exit::{Code, WithCode},
+    operator,
     state::State,
 };
 
@@ -60,7 +61,7 @@ impl ServerSelector {
             )
             .code(Code::Invalid)),
             None => {
-                let client = control::running_client(state).await?;
+                let client = operator::running_client(state).await?;
                 Access::of_swarm(&client, state, self.node.as_deref()).await
             }
             Some(_) if self.node.is_some() => Err(anyhow!(

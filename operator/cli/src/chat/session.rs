@@ -6,7 +6,7 @@ use agentchat_client::{Admin, Client, ClientError, Event, Events, Welcome};
 use anyhow::{Context, Result, anyhow};
 use tokio::time::timeout;
 
-use super::{Access, Person, refusal};
+use super::{person::Person, refusal, server_selector::Access};
 use crate::exit::{Code, WithCode};
 
 /// How long getting in may take; a server may hold whoever comes back after a lost connection for 5 s.

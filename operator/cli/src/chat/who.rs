@@ -8,7 +8,13 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{ChatSession, Person, ServerSelector, Show, person::Key, refusal};
+use super::{
+    person::{Key, Person},
+    refusal,
+    server_selector::ServerSelector,
+    session::ChatSession,
+    show::Show,
+};
 use crate::{
     get::columns,
     help,

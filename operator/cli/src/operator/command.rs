@@ -4,9 +4,10 @@ use std::{ffi::OsString, fs, os::unix::fs::MetadataExt, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::OPERATOR;
 use crate::state::{State, SwarmConfig};
 
+/// Name of the operator's program.
+pub const OPERATOR: &str = "agentchat-operator";
 /// What of our environment the operator sees: nothing secret, nothing that would configure it.
 pub const ENVIRONMENT: [&str; 7] = [
     "PATH",
@@ -19,6 +20,17 @@ pub const ENVIRONMENT: [&str; 7] = [
 ];
 /// Stands for an image of a swarm that was down before chat servers had any; nothing is made from it.
 const NO_IMAGE: &str = "localhost/agentchat-server:unknown";
+
+/// What a start did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// It runs already, as wanted.
+    Kept,
+    /// It was started.
+    Fresh,
+    /// It ran in another way, and was started again.
+    Replaced,
+}
 
 /// The operator's program and arguments. No secret is among them.
 #[derive(Clone, Debug)]

@@ -22,8 +22,7 @@ use tokio::{
 };
 
 use super::{
-    OPERATOR, OperatorCommand, Start,
-    command::ENVIRONMENT,
+    command::{ENVIRONMENT, OPERATOR, OperatorCommand, Start},
     log,
     process::{self, Process},
 };

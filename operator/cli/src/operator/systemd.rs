@@ -10,7 +10,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::{
-    OPERATOR, OperatorCommand, Start, log,
+    command::{OPERATOR, OperatorCommand, Start},
+    log,
     unit::{self, Scope, Unit},
 };
 use crate::state::State;

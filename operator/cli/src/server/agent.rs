@@ -4,9 +4,8 @@ use std::fmt;
 
 use anyhow::{Result, anyhow, bail};
 
-use super::Moderator;
 use crate::{
-    chat::{ChatSession, Key, Person, Present, present},
+    chat::Present,
     exit::{Code, WithCode},
     output::plain_line,
 };
@@ -39,7 +38,7 @@ impl Target {
     }
 
     /// Among those who are there, by name.
-    fn among(text: &str, all: Vec<Present>) -> Result<Self> {
+    pub fn among(text: &str, all: Vec<Present>) -> Result<Self> {
         let mut named: Vec<_> = all.iter().filter(|p| p.agent.name == text).collect();
         if let (Some(only), true) = (named.pop(), named.is_empty()) {
             return Ok(Self {
@@ -77,23 +76,9 @@ impl fmt::Display for Target {
 }
 
 /// Whether a text is the id of a key: names that look like one are not looked for.
-fn is_key_id(text: &str) -> bool {
+pub fn is_key_id(text: &str) -> bool {
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     text.len() == 16 && text.bytes().all(hex)
-}
-
-impl Moderator<'_> {
-    /// The agent that is meant. Names are looked up by being in the chat for a moment.
-    pub(super) async fn target(&self, text: &str) -> Result<Target> {
-        if text.starts_with('@') || is_key_id(text) {
-            return Target::id(text).code(Code::Invalid);
-        }
-        let person = Person::prepare(self.access.clone(), self.state, None, Key::Free)?;
-        let session = ChatSession::enter(person, &[]).await?;
-        let found = present(&session, None).await;
-        session.leave().await;
-        Target::among(text, found?)
-    }
 }
 
 #[cfg(test)]

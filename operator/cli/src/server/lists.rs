@@ -4,7 +4,7 @@ use anyhow::Result;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
-use super::Moderator;
+use super::moderator::Moderator;
 use crate::{
     get::{columns, short},
     output::say,

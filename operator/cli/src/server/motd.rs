@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use serde_json::json;
 
-use super::Moderator;
+use super::moderator::Moderator;
 use crate::{
     chat::{ChatSession, Key, Person},
     exit::{Code, WithCode},

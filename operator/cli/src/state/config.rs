@@ -5,7 +5,7 @@ use std::{fs, io, net::SocketAddr, path::PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::{State, write_private};
+use super::folder::{State, write_private};
 
 const FILE: &str = "swarm.json";
 /// Written into the file; a higher number means a newer program.

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tokio::time::Instant;
 
-use super::State;
+use super::folder::State;
 use crate::output::Progress;
 
 /// How long another `agentctl` may take.

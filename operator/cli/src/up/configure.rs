@@ -6,13 +6,13 @@ use std::{
     path::PathBuf,
 };
 
-use agentchat_api::SCRIPTED_MODEL_ANNOTATION;
+use agentchat_api::{SCRIPTED_MODEL, SCRIPTED_MODEL_ANNOTATION};
 use agentchat_driver::{Engine, probe::default_socket};
 use agentchat_manifests::{Kind, Manifest, Overlay, Source, merge};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use super::{Up, credentials::Credential, model_url};
+use super::{credentials::Credential, flags::Up};
 use crate::{
     check,
     state::{Credentials, SwarmConfig},
@@ -20,6 +20,12 @@ use crate::{
 
 /// Where a port for the API is looked for that nobody has chosen.
 const API_PORT: u16 = 7443;
+
+/// How agents reach the scripted model.
+pub fn model_url() -> String {
+    let (host, port) = SCRIPTED_MODEL;
+    format!("http://{host}:{port}")
+}
 
 impl Up {
     /// All of it; checks what can be checked without starting anything.

@@ -174,9 +174,8 @@ pub async fn provide(
 async fn exists(client: &Client, namespace: &str) -> Result<bool> {
     let api = Api::<Secret>::namespaced(client.clone(), namespace);
     let found = api.get_opt(DEFAULT_CREDENTIALS).await;
-    Ok(found
-        .map_err(|error| api_error(error, "the credential's Secret could not be read"))?
-        .is_some())
+    let found = found.map_err(|error| api_error(error, "the credential's Secret can't be read"));
+    Ok(found?.is_some())
 }
 
 /// Writes the Secret; with nothing to write, checks that it is there.
@@ -193,29 +192,22 @@ async fn put(client: &Client, namespace: &str, wanted: Option<&Credential>) -> R
         }
         return Ok(());
     };
-    let data = [(
-        wanted.key.to_owned(),
-        ByteString(wanted.value.clone().into_bytes()),
-    )]
-    .into();
+    let value = ByteString(wanted.value.clone().into_bytes());
+    let data = [(wanted.key.to_owned(), value)].into();
     if let Some(there) = there {
         if there.data.as_ref() == Some(&data) {
             return Ok(());
         }
-        if there
-            .labels()
-            .get(MANAGED_BY.0)
-            .is_none_or(|by| by != MANAGED_BY.1)
-        {
+        if there.labels().get(MANAGED_BY.0).map(String::as_str) != Some(MANAGED_BY.1) {
             bail!(
                 "{title} was made by somebody else and is not overwritten; delete it, or name a Secret of \
                  your own in spec.credentials of the Agents"
             );
         }
         // Replaced as a whole: a token that is not used any more must not stay behind.
-        api.delete(DEFAULT_CREDENTIALS, &DeleteParams::default())
-            .await
-            .map_err(failed)?;
+        let params = DeleteParams::default();
+        let deleted = api.delete(DEFAULT_CREDENTIALS, &params).await;
+        deleted.map_err(failed)?;
     }
     let metadata = ObjectMeta {
         name: Some(DEFAULT_CREDENTIALS.to_owned()),
@@ -227,10 +219,8 @@ async fn put(client: &Client, namespace: &str, wanted: Option<&Credential>) -> R
         data: Some(data),
         ..Secret::default()
     };
-    api.create(&PostParams::default(), &secret)
-        .await
-        .map_err(failed)?;
-    Ok(())
+    let created = api.create(&PostParams::default(), &secret).await;
+    created.map(drop).map_err(failed)
 }
 
 #[cfg(test)]

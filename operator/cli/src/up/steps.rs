@@ -9,8 +9,9 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Up, configure,
+    configure,
     credentials::{self, Credential},
+    flags::Up,
     ports, ready,
 };
 use crate::{
