@@ -33,7 +33,7 @@ pub enum MachineError {
     #[error("{0}")]
     Unsupported(String),
     /// Its engine does not answer.
-    #[error("{0}")]
+    #[error(transparent)]
     Engine(#[from] EngineError),
 }
 
