@@ -143,7 +143,8 @@ impl Watched for ConfigMap {
     }
 }
 
-/// Sets Ready to False, beside the conditions that are there.
+/// Sets Ready to False. It is the only condition then: what the others say can't be read, and is of a manifest that
+/// can't be read either.
 async fn report<K: Watched>(api: &Api<K>, metadata: &ObjectMeta, message: &str) {
     let name = metadata.name.clone().unwrap_or_default();
     let statement = Statement::no(Reason::InvalidObject, message);
