@@ -94,12 +94,21 @@ pub fn key_of(agent: &Agent) -> Key {
 }
 
 /// Revision of an object. Those of one object are numbers that grow.
-pub fn revision<K: Resource>(object: &K) -> u64 {
+fn revision<K: Resource>(object: &K) -> u64 {
     let text = object.meta().resource_version.as_deref();
     text.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 impl<S: Clone> Written<S> {
+    /// The status of an object, as it was stored.
+    pub fn new<K: Resource>(object: &K, status: S) -> Self {
+        Self {
+            uid: object.meta().uid.clone(),
+            revision: revision(object),
+            status,
+        }
+    }
+
     /// What was written last, when the watch that gave `object` has not told of it yet.
     pub fn newer_than<K: Resource>(&self, object: &K) -> Option<S> {
         let newer = self.uid == object.meta().uid && self.revision > revision(object);

@@ -16,7 +16,7 @@ use tracing::debug;
 use crate::{
     cache::{AgentCache, Key, NodeStatusCache, ServiceCache},
     chat::ChatServers,
-    engines::{Engines, Machines, watch::EngineWatches},
+    engines::{Engines, Machines, tasks::EngineTasks},
     secret::Stored,
 };
 
@@ -95,7 +95,7 @@ pub struct Context {
     /// Engines by Node.
     pub(crate) engines: Engines,
     /// A task for each engine.
-    pub(crate) watches: EngineWatches,
+    pub(crate) engine_tasks: EngineTasks,
     /// Settings of the swarm.
     pub(crate) settings: Settings,
     /// Connections to chat servers.

@@ -4,6 +4,7 @@
 //! by the engine's own identity, which [`EngineInfo::id`] gives.
 
 pub mod strays;
+pub mod tasks;
 pub mod watch;
 
 use std::{
@@ -108,6 +109,12 @@ impl Engines {
         let map = self.map();
         let nodes = map.iter().filter(|(_, state)| leads(state));
         nodes.map(|(node, _)| node.clone()).collect()
+    }
+
+    /// Whether a Node has this connection to its engine.
+    fn have(&self, engine: &Arc<dyn Engine>) -> bool {
+        let has = |state: &EngineState| matches!(state, EngineState::Connected(c) if Arc::ptr_eq(&c.engine, engine));
+        self.map().values().any(has)
     }
 
     /// Notes that a Node's engine answers. True when that is news.

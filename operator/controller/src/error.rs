@@ -137,3 +137,25 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn refusal_waits_for_a_change_and_everything_else_is_tried_again() {
+        let answer = |code| {
+            let status = Status::failure("no", "Reason").with_code(code);
+            Error::from(kube::Error::Api(status.boxed())).retry()
+        };
+        assert_eq!(
+            (answer(403), answer(422)),
+            (Retry::OnChange, Retry::OnChange)
+        );
+        for code in [401, 404, 409, 429, 500, 503] {
+            assert!(matches!(answer(code), Retry::After(_)), "{code}");
+        }
+    }
+}

@@ -15,8 +15,10 @@ mod error;
 mod event;
 mod merge;
 mod node;
+mod refusal;
 mod run;
 mod secret;
+mod status;
 mod triggers;
 mod watch;
 

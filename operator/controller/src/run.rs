@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use agentchat_api::{Agent, Node};
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{
     Client, ResourceExt,
@@ -23,7 +23,7 @@ use crate::{
     cache::{AgentCache, Key, NodeStatusCache, ServiceCache},
     chat::ChatServers,
     context::{Context, Settings, Stores},
-    engines::{Engines, Machines, watch::EngineWatches},
+    engines::{Engines, Machines, tasks::EngineTasks},
     error::{Error, chain},
     node, triggers,
     watch::watch,
@@ -78,7 +78,7 @@ pub async fn run(
         },
         machines,
         engines,
-        watches: EngineWatches::default(),
+        engine_tasks: EngineTasks::default(),
         settings,
         agents: AgentCache::default(),
         services: ServiceCache::default(),
@@ -149,7 +149,19 @@ where
             context.clone(),
         )
         .for_each(|outcome| async move { log("Node", outcome) });
-    futures::join!(agents, nodes);
+    // A controller that is stopped before its watch has given what there is does not end by itself; no reconcile is
+    // under way then.
+    let stopped_before_it_began = async {
+        context.shutdown.cancelled().await;
+        match context.stores.wait_until_ready().now_or_never() {
+            Some(_) => std::future::pending().await,
+            None => debug!("stopped before the watches had given what there is"),
+        }
+    };
+    tokio::select! {
+        _ = async { futures::join!(agents, nodes) } => {}
+        () = stopped_before_it_began => {}
+    }
 }
 
 fn log<K: kube::Resource>(

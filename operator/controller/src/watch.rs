@@ -7,21 +7,19 @@ use agentchat_api::{Agent, ConditionType, FINALIZER, Node, Reason, Statement, se
 use futures::{Stream, StreamExt};
 use k8s_openapi::{
     api::core::v1::{ConfigMap, Secret},
-    apimachinery::pkg::apis::meta::v1::Condition,
     jiff::Timestamp,
 };
 use kube::{
     Api, Client, Resource,
-    api::{ObjectMeta, Patch, PatchParams},
+    api::ObjectMeta,
     core::DeserializeGuard,
     runtime::{WatchStreamExt, watcher},
 };
 use serde::de::DeserializeOwned;
-use serde_json::json;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use crate::{error::chain, event};
+use crate::{error::chain, event, status};
 
 /// A kind whose objects are watched.
 pub trait Watched:
@@ -146,16 +144,11 @@ impl Watched for ConfigMap {
 /// Sets Ready to False. It is the only condition then: what the others say can't be read, and is of a manifest that
 /// can't be read either.
 async fn report<K: Watched>(api: &Api<K>, metadata: &ObjectMeta, message: &str) {
-    let name = metadata.name.clone().unwrap_or_default();
     let statement = Statement::no(Reason::InvalidObject, message);
-    let mut conditions = Vec::<Condition>::new();
+    let mut conditions = vec![];
     let when = (metadata.generation, Timestamp::now());
     set_condition(&mut conditions, ConditionType::Ready, &statement, when);
-    let patch = json!({"metadata": {"uid": metadata.uid}, "status": {"conditions": conditions}});
-    let raw = PatchParams::default();
-    // The answer holds the object that can't be read: only a refusal of the API itself is of interest.
-    match api.patch_status(&name, &raw, &Patch::Merge(patch)).await {
-        Ok(_) | Err(kube::Error::SerdeError(_)) => {}
-        Err(error) => debug!(error = %chain(&error), "the condition could not be written"),
+    if let Err(error) = status::write_conditions(api, metadata, &conditions).await {
+        debug!(error = %chain(&error), "the condition could not be written");
     }
 }

@@ -76,11 +76,13 @@ pub async fn dereference(agent: &Agent, context: &Context) -> Result<Dereference
 }
 
 /// The newest status: what was written last, when the watch has not told of it yet.
-fn newest_status(agent: &Agent, context: &Context) -> AgentStatus {
-    let written = context.agents.with(&key_of(agent), |cached| {
+pub fn newest_status(agent: &Agent, context: &Context) -> AgentStatus {
+    let written = context.agents.if_there(&key_of(agent), |cached| {
         cached.written.as_ref().and_then(|w| w.newer_than(agent))
     });
-    written.unwrap_or_else(|| agent.status.clone().unwrap_or_default())
+    written
+        .flatten()
+        .unwrap_or_else(|| agent.status.clone().unwrap_or_default())
 }
 
 /// The Secrets that the spec names, or the default one of the namespace.

@@ -1,15 +1,11 @@
 //! One task for each engine, however many Nodes lead to it: it turns the engine's events into wake-ups, and looks
 //! for containers that nobody wants.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use agentchat_driver::{ContainerEvent, labels};
 use futures::StreamExt;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::{Connection, strays};
@@ -20,24 +16,12 @@ const SUBSCRIBE: Duration = Duration::from_secs(1);
 /// Between two looks for containers that nobody wants.
 const SWEEP: Duration = Duration::from_secs(15);
 
-/// The tasks, by the engine's identity.
-#[derive(Default)]
-pub struct EngineWatches(Mutex<HashMap<String, DropGuard>>);
-
-impl EngineWatches {
-    /// Starts the task of an engine unless there is one, and ends those of engines to which no Node leads any more.
-    pub fn ensure(&self, context: &Arc<Context>, connection: &Connection) {
-        let mut watches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        watches.retain(|id, _| !context.engines.nodes_of(id).is_empty());
-        watches
-            .entry(connection.info.id.clone())
-            .or_insert_with(|| {
-                let token = context.shutdown.child_token();
-                let (context, connection) = (context.clone(), connection.clone());
-                let watching = watch(context.clone(), connection, token.clone());
-                context.tasks.spawn(watching);
-                token.drop_guard()
-            });
+/// Starts the task of an engine unless there is one.
+pub fn ensure(context: &Arc<Context>, connection: &Connection) {
+    let tasks = &context.engine_tasks;
+    if let Some(token) = tasks.begin(&context.engines, connection, &context.shutdown) {
+        let watching = watch(context.clone(), connection.clone(), token);
+        context.tasks.spawn(watching);
     }
 }
 

@@ -44,7 +44,7 @@ pub async fn dereference(node: &Node, context: &Context) -> Result<Dereferenced,
 }
 
 /// The newest status: what was written last, when the watch has not told of it yet.
-fn newest_status(node: &Node, context: &Context) -> NodeStatus {
+pub fn newest_status(node: &Node, context: &Context) -> NodeStatus {
     let written = context.node_statuses.with(&node.name_any(), |written| {
         written.as_ref().and_then(|w| w.newer_than(node))
     });

@@ -18,7 +18,7 @@ use crate::{
     chat::ServerContents,
     container::{Found, Search, find},
     context::Context,
-    engines::{Connection, EngineState, MachineError},
+    engines::{Connection, EngineState, MachineError, watch},
     error::{Error, chain},
 };
 
@@ -111,7 +111,7 @@ async fn connect(node: &ValidatedNode, context: &Arc<Context>) -> Result<Connect
                 info!(engine = connection.info.id, "the engine answers");
                 context.wake_agents_of(name).await;
             }
-            context.watches.ensure(context, &connection);
+            watch::ensure(context, &connection);
             Ok(connection)
         }
         Err(error) => {

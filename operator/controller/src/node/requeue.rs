@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use agentchat_api::{ConditionType, Node, NodeStatus, Reason, find_condition};
+use agentchat_api::{ConditionType, Node, NodeStatus, find_condition};
 use agentchat_plan::{Verdict, probe_delay};
 use k8s_openapi::jiff::Timestamp;
-use kube::runtime::controller::Action;
+use kube::{Api, runtime::controller::Action};
 
-use super::{execute::Outcomes, plan::NodePlan};
+use super::{dereference::newest_status, execute::Outcomes, plan::NodePlan};
 use crate::{
     context::Context,
     error::{Error, Retry, chain},
-    event,
+    refusal,
 };
 
 /// How often a Node is probed.
@@ -62,10 +62,11 @@ pub fn after(plan: &NodePlan, next: &NodeStatus, outcomes: Outcomes) -> Result<A
 /// changes.
 pub fn after_error(node: &Node, error: &Error, context: &Context) -> Action {
     let Retry::After(delay) = error.retry() else {
-        let (client, node, message) = (context.client.clone(), node.clone(), chain(error));
-        context.tasks.spawn(async move {
-            event::warn(&client, &node, Reason::ApiRefused, &message).await;
-        });
+        let (client, message) = (context.client.clone(), chain(error));
+        let api = Api::all(client.clone());
+        let conditions = newest_status(node, context).conditions;
+        let said = refusal::publish(client, api, node.clone(), conditions, message);
+        context.tasks.spawn(said);
         return Action::await_change();
     };
     Action::requeue(delay)

@@ -1,19 +1,10 @@
 //! The status of a Node, written when it has changed.
 
 use agentchat_api::{Node, NodeStatus};
-use kube::{
-    Api, ResourceExt,
-    api::{Patch, PatchParams},
-};
-use serde_json::json;
+use kube::Api;
 
 use super::validate::ValidatedNode;
-use crate::{
-    cache::{Written, revision},
-    context::Context,
-    error::Error,
-    merge,
-};
+use crate::{cache::Written, context::Context, error::Error, status};
 
 /// Writes the status, if it differs from what is stored.
 pub async fn write(
@@ -21,27 +12,15 @@ pub async fn write(
     next: &NodeStatus,
     context: &Context,
 ) -> Result<(), Error> {
-    let old = serde_json::to_value(&node.previous)?;
-    let Some(change) = merge::diff(&old, &serde_json::to_value(next)?) else {
-        return Ok(());
-    };
-    // The UID keeps it from another Node that has got the name meanwhile.
-    let patch = json!({ "metadata": { "uid": node.uid }, "status": change });
     let api = Api::<Node>::all(context.client.clone());
-    let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
-    let written = match api.patch_status(&node.name, &params, &patch).await {
-        // It was written, into an object that can't be read any more.
-        Err(kube::Error::SerdeError(_)) => return Ok(()),
-        written => written?,
-    };
-    let written = Written {
-        uid: written.uid(),
-        revision: revision(&written),
-        status: written.status.unwrap_or_default(),
-    };
-    context
-        .node_statuses
-        .with(&node.name, |last| *last = Some(written));
+    let stored = status::write(&api, (&node.name, &node.uid), &node.previous, next).await?;
+    if let Some(mut stored) = stored {
+        let status = stored.status.take().unwrap_or_default();
+        let written = Written::new(&stored, status);
+        context
+            .node_statuses
+            .with(&node.name, |last| *last = Some(written));
+    }
     Ok(())
 }
 

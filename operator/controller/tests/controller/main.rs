@@ -14,6 +14,7 @@ mod limits;
 mod missing;
 mod nodes;
 mod recovery;
+mod refusal;
 mod server;
 mod swarm;
 mod wait;

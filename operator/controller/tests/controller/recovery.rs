@@ -112,3 +112,12 @@ async fn unreachable_chat_server_ends_no_agent() {
     swarm.node_ready("server-1").await;
     swarm.listens("sam").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operator_that_is_stopped_while_it_starts_ends() {
+    let mut swarm = Swarm::empty().await;
+    for _ in 0..5 {
+        swarm.stop_operator().await;
+        swarm.start_operator();
+    }
+}

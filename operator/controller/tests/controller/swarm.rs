@@ -132,6 +132,11 @@ impl Swarm {
     }
 
     pub fn start_operator(&mut self) {
+        self.start_operator_as(self.client.clone());
+    }
+
+    /// The controllers, with what a client of their own may do.
+    pub fn start_operator_as(&mut self, client: Client) {
         let settings = Settings {
             swarm: "default".into(),
             agent_image: IMAGE.into(),
@@ -144,7 +149,7 @@ impl Swarm {
         };
         let shutdown = CancellationToken::new();
         let run = agentchat_controller::run(
-            self.client.clone(),
+            client,
             self.machines.clone(),
             Engines::default(),
             settings,
