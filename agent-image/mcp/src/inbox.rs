@@ -8,6 +8,7 @@
 //! Claude Code that is killed before it has written down what a tool returned does not know of it. So a message
 //! may come twice, and then says so, but is never lost.
 
+mod inbound_message;
 mod known;
 mod log;
 
@@ -26,7 +27,7 @@ use self::{
     log::{Log, Record},
 };
 
-pub use self::log::InboundMessage;
+pub use self::inbound_message::InboundMessage;
 
 /// Messages that are kept, handed over or not; the oldest go first.
 const KEPT: usize = 1000;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::log::InboundMessage;
+use super::inbound_message::InboundMessage;
 
 /// All up to a place in a channel is known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
