@@ -9,6 +9,7 @@ mod config;
 mod delivery;
 mod file;
 mod layout;
+mod limits;
 mod state;
 mod update;
 mod usage;

@@ -1,37 +1,41 @@
-//! Whether a limit of the manifest is reached.
+//! Whether a limit of the manifest is reached: the supervisor and the operator judge by the same.
 
 use std::time::Duration;
 
-use agentchat_contract::{LimitsConfig, UsageLedger};
+use crate::{LimitsConfig, UsageLedger};
 
-/// The first limit that is reached, for people.
-pub fn reached(limits: &LimitsConfig, ledger: &UsageLedger, now_ms: i64) -> Option<String> {
-    let usage = &ledger.usage;
-    let tokens = usage.tokens_in.saturating_add(usage.tokens_out);
-    let elapsed = elapsed(ledger, now_ms).as_secs();
-    let counted = [
-        ("turns", limits.turns, usage.turns),
-        ("tokens", limits.tokens, tokens),
-        ("duration", limits.duration_seconds, elapsed),
-    ];
-    let counted = counted
-        .into_iter()
-        .find(|(_, most, used)| most.is_some_and(|most| *used >= most));
-    if let Some((name, Some(most), used)) = counted {
-        let unit = if name == "duration" { " s" } else { "" };
-        return Some(format!(
-            "limits.{name} is reached: {used}{unit} of {most}{unit}"
-        ));
+impl LimitsConfig {
+    /// The first limit that is reached, for people; `now_ms` in milliseconds since the epoch.
+    #[must_use]
+    pub fn reached(&self, ledger: &UsageLedger, now_ms: i64) -> Option<String> {
+        let usage = &ledger.usage;
+        let tokens = usage.tokens_in.saturating_add(usage.tokens_out);
+        let elapsed = elapsed(ledger, now_ms).as_secs();
+        let counted = [
+            ("turns", self.turns, usage.turns),
+            ("tokens", self.tokens, tokens),
+            ("duration", self.duration_seconds, elapsed),
+        ];
+        let counted = counted
+            .into_iter()
+            .find(|(_, most, used)| most.is_some_and(|most| *used >= most));
+        if let Some((name, Some(most), used)) = counted {
+            let unit = if name == "duration" { " s" } else { "" };
+            return Some(format!(
+                "limits.{name} is reached: {used}{unit} of {most}{unit}"
+            ));
+        }
+        let most = self.cost_usd?;
+        (usage.cost_usd >= most)
+            .then(|| format!("limits.costUSD is reached: {} of {most}", usage.cost_usd))
     }
-    let most = limits.cost_usd?;
-    (usage.cost_usd >= most)
-        .then(|| format!("limits.costUSD is reached: {} of {most}", usage.cost_usd))
-}
 
-/// How long it is until the limit on time is reached; `None` without one.
-pub fn time_left(limits: &LimitsConfig, ledger: &UsageLedger, now_ms: i64) -> Option<Duration> {
-    let most = Duration::from_secs(limits.duration_seconds?);
-    Some(most.saturating_sub(elapsed(ledger, now_ms)))
+    /// How long it is until the limit on time is reached; `None` without one.
+    #[must_use]
+    pub fn time_left(&self, ledger: &UsageLedger, now_ms: i64) -> Option<Duration> {
+        let most = Duration::from_secs(self.duration_seconds?);
+        Some(most.saturating_sub(elapsed(ledger, now_ms)))
+    }
 }
 
 /// Time since the first start.
@@ -45,9 +49,8 @@ fn elapsed(ledger: &UsageLedger, now_ms: i64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use agentchat_contract::Usage;
-
     use super::*;
+    use crate::Usage;
 
     fn ledger() -> UsageLedger {
         UsageLedger {
@@ -64,7 +67,7 @@ mod tests {
     #[test]
     fn each_limit_is_reached_at_its_value_and_not_before() {
         let none = LimitsConfig::default();
-        assert_eq!(reached(&none, &ledger(), i64::MAX), None);
+        assert_eq!(none.reached(&ledger(), i64::MAX), None);
         let turns = |n| LimitsConfig {
             turns: Some(n),
             ..none.clone()
@@ -87,10 +90,10 @@ mod tests {
             (cost(0.5), "limits.costUSD is reached: 0.5 of 0.5"),
             (duration(60), "limits.duration is reached: 60 s of 60 s"),
         ] {
-            assert_eq!(reached(&limits, &ledger(), 61_000).as_deref(), Some(said));
+            assert_eq!(limits.reached(&ledger(), 61_000).as_deref(), Some(said));
         }
         for limits in [turns(4), tokens(16), cost(0.6), duration(61)] {
-            assert_eq!(reached(&limits, &ledger(), 61_000), None, "{limits:?}");
+            assert_eq!(limits.reached(&ledger(), 61_000), None, "{limits:?}");
         }
     }
 
@@ -102,16 +105,16 @@ mod tests {
         };
         for (now, left) in [(500, 60), (1_000, 60), (31_000, 30), (900_000, 0)] {
             assert_eq!(
-                time_left(&limits, &ledger(), now),
+                limits.time_left(&ledger(), now),
                 Some(Duration::from_secs(left))
             );
         }
         let never = UsageLedger::default();
         assert_eq!(
-            time_left(&limits, &never, 900_000),
+            limits.time_left(&never, 900_000),
             Some(Duration::from_secs(60))
         );
-        assert_eq!(reached(&limits, &never, 900_000), None);
-        assert_eq!(time_left(&LimitsConfig::default(), &ledger(), 0), None);
+        assert_eq!(limits.reached(&never, 900_000), None);
+        assert_eq!(LimitsConfig::default().time_left(&ledger(), 0), None);
     }
 }

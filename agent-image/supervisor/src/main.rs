@@ -6,7 +6,6 @@ mod control;
 mod files;
 mod healthcheck;
 mod ledger;
-mod limits;
 mod orphans;
 mod receive;
 mod report;

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::Supervisor;
 use crate::config::Config;
 use crate::orphans::{Ended, end_all, reap};
-use crate::{limits, state};
+use crate::state;
 
 /// The longest time that the runner may take to end, seconds.
 const LONGEST_GRACE: u64 = 86_400;
@@ -134,13 +134,13 @@ impl Supervisor {
     /// The limit that is reached, if there is one, for people.
     pub(super) fn limit_reached(&self, config: &mut Config) -> Option<String> {
         let ledger = self.state.borrow().ledger();
-        limits::reached(&config.current().limits, &ledger, state::now())
+        config.current().limits.reached(&ledger, state::now())
     }
 
     /// When the limit on time is reached.
     fn time_limit(&self, config: &mut Config) -> Option<Instant> {
         let ledger = self.state.borrow().ledger();
-        let left = limits::time_left(&config.current().limits, &ledger, state::now())?;
+        let left = config.current().limits.time_left(&ledger, state::now())?;
         Instant::now().checked_add(left)
     }
 }
