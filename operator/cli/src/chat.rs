@@ -15,9 +15,9 @@ use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    channel::channel,
     exit::{Code, WithCode},
     help,
-    run::channel,
     state::State,
 };
 

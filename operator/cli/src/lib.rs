@@ -1,6 +1,7 @@
 //! `agentctl`: everything that a person does with a swarm. The program is [`run`](run()); the rest is its parts.
 
 pub mod args;
+pub mod channel;
 pub mod chat;
 pub mod check;
 pub mod completion;

@@ -16,7 +16,7 @@ use super::{
     session::ChatSession,
     show::{self, Show},
 };
-use crate::{help, output::put, run::channel, state::State};
+use crate::{channel::channel, help, output::put, state::State};
 use reach::Reach;
 
 /// Messages that are shown unless more are asked for.

@@ -18,10 +18,10 @@ use super::{
     session::ChatSession,
 };
 use crate::{
+    channel::channel,
     exit::{Code, WithCode},
     help,
     output::{json_line, put},
-    run::channel,
     state::State,
 };
 

@@ -16,10 +16,10 @@ use super::{
     show::Show,
 };
 use crate::{
+    channel::channel,
     get::columns,
     help,
     output::{json_line, put, say},
-    run::channel,
     state::State,
 };
 

@@ -2,7 +2,7 @@
 //! is brought up, what was reported, and what it has used.
 
 use agentchat_api::{Abandoned, LastTermination, UsageStatus};
-use agentchat_contract::{LimitsConfig, TerminationReason, Usage, UsageLedger};
+use agentchat_contract::{TerminationReason, Usage, UsageLedger};
 use agentchat_driver::{ContainerPhase, Selector};
 use agentchat_plan::{Containers, Observed};
 use k8s_openapi::jiff::Timestamp;
@@ -75,7 +75,7 @@ pub async fn observe(agent: &ValidatedAgent, context: &Context) -> ObservedAgent
     let ledger = ledger(agent, &report);
     let now = Timestamp::now().as_millisecond();
     let limits = agent.run().map(|run| &run.limits);
-    let over_limit = limits.is_some_and(|limits| is_over(limits, &ledger, now));
+    let over_limit = limits.is_some_and(|limits| limits.reached(&ledger, now).is_some());
     let stopped = |f: &Found| {
         let end = last_termination.as_ref();
         end.is_some_and(|t| {
@@ -197,21 +197,6 @@ fn of_status(usage: &UsageStatus) -> UsageLedger {
     }
 }
 
-/// Whether a limit is reached; `now` in Unix milliseconds.
-fn is_over(limits: &LimitsConfig, ledger: &UsageLedger, now: i64) -> bool {
-    let used = &ledger.usage;
-    let tokens = used.tokens_in.saturating_add(used.tokens_out);
-    let lasted = match ledger.first_start {
-        0 => 0,
-        start => (now - start).max(0).unsigned_abs() / 1000,
-    };
-    let reached = |limit: Option<u64>, used: u64| limit.is_some_and(|most| used >= most);
-    reached(limits.turns, used.turns)
-        || reached(limits.tokens, tokens)
-        || reached(limits.duration_seconds, lasted)
-        || limits.cost_usd.is_some_and(|most| used.cost_usd >= most)
-}
-
 /// How the last run ended. What was noted when it was fresh is kept: it is noted once for each end.
 fn last_termination(
     agent: &ValidatedAgent,
@@ -273,44 +258,5 @@ impl ObservedAgent {
     /// Whether an engine that had to be looked at was not asked yet: the operator has just been started.
     pub fn is_connecting(&self) -> bool {
         matches!(&self.containers, Search::Unknown { reason: None, .. })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_limit_is_reached_by_what_it_limits() {
-        let ledger = UsageLedger {
-            usage: Usage {
-                turns: 3,
-                tokens_in: 10,
-                tokens_out: 5,
-                cost_usd: 0.5,
-            },
-            first_start: 1_000,
-        };
-        let none = LimitsConfig::default();
-        assert!(!is_over(&none, &ledger, i64::MAX));
-        let with = |turns, tokens, duration_seconds, cost_usd| {
-            let limits = LimitsConfig {
-                turns,
-                tokens,
-                duration_seconds,
-                cost_usd,
-            };
-            is_over(&limits, &ledger, 61_000)
-        };
-        assert!(with(Some(3), None, None, None) && !with(Some(4), None, None, None));
-        assert!(with(None, Some(15), None, None) && !with(None, Some(16), None, None));
-        assert!(with(None, None, Some(60), None) && !with(None, None, Some(61), None));
-        assert!(with(None, None, None, Some(0.5)) && !with(None, None, None, Some(0.6)));
-        let never_started = UsageLedger::default();
-        let short = LimitsConfig {
-            duration_seconds: Some(1),
-            ..none
-        };
-        assert!(!is_over(&short, &never_started, i64::MAX));
     }
 }
