@@ -1,6 +1,9 @@
 //! Names of channels on the command line.
 
-/// A channel's name as people type it; `#` begins a comment in shells.
+/// A channel's name with its `#`, from what people type: without one, since `#` begins a comment in shells, or with.
+///
+/// # Errors
+/// What a name may consist of, when it is none.
 pub fn channel(text: &str) -> Result<String, String> {
     let name = text.strip_prefix('#').unwrap_or(text);
     let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';

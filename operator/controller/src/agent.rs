@@ -28,7 +28,11 @@ use kube::{
 pub use requeue::after_error;
 pub use validate::select_server;
 
-use crate::{cache::key_of, context::Context, error::Error};
+use crate::{
+    cache::key_of,
+    context::Context,
+    error::{Error, Retry},
+};
 
 /// Brings one Agent closer to what its manifest says.
 #[tracing::instrument(name = "agent", skip_all, fields(namespace = agent.namespace(), name = agent.name_any()))]
@@ -37,18 +41,28 @@ pub async fn reconcile(agent: Arc<Agent>, context: Arc<Context>) -> Result<Actio
         .namespace()
         .ok_or_else(|| Error::Invalid("an Agent without a namespace".into()))?;
     let api = Api::<Agent>::namespaced(context.client.clone(), &namespace);
-    let act = finalizer(&api, FINALIZER, agent, |event| async {
-        match event {
-            Event::Apply(agent) => converge(&agent, &context).await,
-            Event::Cleanup(agent) => {
-                let done = converge(&agent, &context).await?;
-                context.agents.forget(&key_of(&agent));
-                Ok(done)
+    let act = async {
+        let outcome = finalizer(&api, FINALIZER, agent.clone(), |event| async {
+            match event {
+                Event::Apply(agent) => converge(&agent, &context).await,
+                Event::Cleanup(agent) => {
+                    let done = converge(&agent, &context).await?;
+                    context.agents.forget(&key_of(&agent));
+                    Ok(done)
+                }
             }
+        })
+        .await
+        .map_err(Error::from);
+        if let Err(error) = &outcome
+            && error.retry() == Retry::OnChange
+        {
+            status::write_refusal(&agent, error, &context).await;
         }
-    });
+        outcome
+    };
     tokio::select! {
-        outcome = act => Ok(outcome?),
+        outcome = act => outcome,
         () = context.out_of_time() => Err(Error::Stopping),
     }
 }

@@ -28,24 +28,37 @@ use kube::{
 
 pub use requeue::after_error;
 
-use crate::{context::Context, error::Error};
+use crate::{
+    context::Context,
+    error::{Error, Retry},
+};
 
 /// Brings one Node closer to what its manifest says.
 #[tracing::instrument(name = "node", skip_all, fields(name = node.name_any()))]
 pub async fn reconcile(node: Arc<Node>, context: Arc<Context>) -> Result<Action, Error> {
     let api = Api::<Node>::all(context.client.clone());
-    let act = finalizer(&api, FINALIZER, node, |event| async {
-        match event {
-            Event::Apply(node) => converge(&node, &context).await,
-            Event::Cleanup(node) => {
-                let done = converge(&node, &context).await?;
-                status::forget(&node.name_any(), &context);
-                Ok(done)
+    let act = async {
+        let outcome = finalizer(&api, FINALIZER, node.clone(), |event| async {
+            match event {
+                Event::Apply(node) => converge(&node, &context).await,
+                Event::Cleanup(node) => {
+                    let done = converge(&node, &context).await?;
+                    status::forget(&node.name_any(), &context);
+                    Ok(done)
+                }
             }
+        })
+        .await
+        .map_err(Error::from);
+        if let Err(error) = &outcome
+            && error.retry() == Retry::OnChange
+        {
+            status::write_refusal(&node, error, &context).await;
         }
-    });
+        outcome
+    };
     tokio::select! {
-        outcome = act => Ok(outcome?),
+        outcome = act => outcome,
         () = context.out_of_time() => Err(Error::Stopping),
     }
 }

@@ -145,12 +145,12 @@ where
         .graceful_shutdown_on(context.shutdown.clone().cancelled_owned())
         .run(
             node::reconcile,
-            |node, error, context| node::after_error(&node, error, &context),
+            |_, error, _| node::after_error(error),
             context.clone(),
         )
         .for_each(|outcome| async move { log("Node", outcome) });
-    // A controller that is stopped before its watch has given what there is does not end by itself; no reconcile is
-    // under way then.
+    // A controller that is stopped before its watch has given what there is does not end by itself; no reconcile has
+    // got past waiting for the watches then.
     let stopped_before_it_began = async {
         context.shutdown.cancelled().await;
         match context.stores.wait_until_ready().now_or_never() {

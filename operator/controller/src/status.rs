@@ -29,19 +29,19 @@ where
     }
 }
 
-/// Replaces the conditions of an object, whatever its status says else.
+/// Replaces the conditions of an object, whatever its status says else; gives the object as it is stored since then,
+/// if it can be read.
 pub async fn write_conditions<K>(
     api: &Api<K>,
     metadata: &ObjectMeta,
     conditions: &[Condition],
-) -> Result<(), kube::Error>
+) -> Result<Option<K>, kube::Error>
 where
     K: Clone + std::fmt::Debug + DeserializeOwned,
 {
     let name = metadata.name.as_deref().unwrap_or_default();
     let status = json!({ "conditions": conditions });
-    patch(api, (name, metadata.uid.as_deref()), status).await?;
-    Ok(())
+    patch(api, (name, metadata.uid.as_deref()), status).await
 }
 
 /// The UID keeps it from another object that has got the name meanwhile.

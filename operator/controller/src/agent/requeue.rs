@@ -5,18 +5,16 @@ use std::time::Duration;
 use agentchat_api::{Agent, Reason};
 use agentchat_plan::{Plan, Unmet, Verdict, retry_delay};
 use k8s_openapi::jiff::Timestamp;
-use kube::{Api, runtime::controller::Action};
+use kube::runtime::controller::Action;
 
 use super::{
-    dereference::newest_status,
     execute::Outcomes,
     validate::{Intent, ValidatedAgent},
 };
 use crate::{
     cache::key_of,
     context::Context,
-    error::{Error, Retry, chain},
-    refusal,
+    error::{Error, Retry},
 };
 
 /// How often a converged agent is reconciled all the same.
@@ -83,18 +81,13 @@ fn waits_for(agent: &ValidatedAgent, plan: &Plan) -> Option<Reason> {
     }
 }
 
-/// After a reconcile that failed. What the API refuses for good is published and not tried again before the Agent
-/// changes.
+/// After a reconcile that failed. What the API refuses for good is not tried again before the Agent changes.
 pub fn after_error(agent: &Agent, error: &Error, context: &Context) -> Action {
-    let key = key_of(agent);
     let Retry::After(first) = error.retry() else {
-        let (client, message) = (context.client.clone(), chain(error));
-        let api = Api::namespaced(client.clone(), &key.0);
-        let conditions = newest_status(agent, context).conditions;
-        let said = refusal::publish(client, api, agent.clone(), conditions, message);
-        context.tasks.spawn(said);
         return Action::await_change();
     };
-    let failures = context.agents.if_there(&key, |cached| cached.failures);
+    let failures = context
+        .agents
+        .if_there(&key_of(agent), |cached| cached.failures);
     Action::requeue(retry_delay(first, failures.unwrap_or(0)))
 }

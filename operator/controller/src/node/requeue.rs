@@ -2,17 +2,13 @@
 
 use std::time::Duration;
 
-use agentchat_api::{ConditionType, Node, NodeStatus, find_condition};
+use agentchat_api::{ConditionType, NodeStatus, find_condition};
 use agentchat_plan::{Verdict, probe_delay};
 use k8s_openapi::jiff::Timestamp;
-use kube::{Api, runtime::controller::Action};
+use kube::runtime::controller::Action;
 
-use super::{dereference::newest_status, execute::Outcomes, plan::NodePlan};
-use crate::{
-    context::Context,
-    error::{Error, Retry, chain},
-    refusal,
-};
+use super::{execute::Outcomes, plan::NodePlan};
+use crate::error::{Error, Retry};
 
 /// How often a Node is probed.
 const PROBE: Duration = Duration::from_secs(10);
@@ -58,15 +54,9 @@ pub fn after(plan: &NodePlan, next: &NodeStatus, outcomes: Outcomes) -> Result<A
     ))
 }
 
-/// After a reconcile that failed. What the API refuses for good is published and not tried again before the Node
-/// changes.
-pub fn after_error(node: &Node, error: &Error, context: &Context) -> Action {
+/// After a reconcile that failed. What the API refuses for good is not tried again before the Node changes.
+pub fn after_error(error: &Error) -> Action {
     let Retry::After(delay) = error.retry() else {
-        let (client, message) = (context.client.clone(), chain(error));
-        let api = Api::all(client.clone());
-        let conditions = newest_status(node, context).conditions;
-        let said = refusal::publish(client, api, node.clone(), conditions, message);
-        context.tasks.spawn(said);
         return Action::await_change();
     };
     Action::requeue(delay)
